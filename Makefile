@@ -1,0 +1,112 @@
+# Tidemark's targets. `make` alone lists them.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS   += --no-print-directory
+
+CACHE            ?= $(if $(TIDEMARK_CACHE),$(TIDEMARK_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/tidemark)
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI         := $(CACHE)/bin/golangci-lint-$(GOLANGCI_VERSION)
+
+# Real servers and race-enabled tests are heavy: two packages at a time.
+PACKAGES  ?= ./...
+TESTFLAGS ?= -p 2 -timeout 20m
+FUZZTIME  ?= 30s
+BENCH     ?= .
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+# The commit's own date, so that one commit gives one binary.
+DATE    := $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)
+
+# Packages whose tests start real servers are those that import deploy/testenv.
+LIST_TESTS = go list -f '{{.ImportPath}} {{join .Imports " "}} {{join .TestImports " "}} {{join .XTestImports " "}}' $(PACKAGES)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## show this list
+	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | \
+	  while IFS=$$'\t' read -r target text; do printf '  \033[1m%-11s\033[0m %s\n' "$$target" "$$text"; done
+
+.PHONY: build
+build: ## build bin/tidemark
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/tidemark ./cmd/tidemark
+
+.PHONY: run
+run: build ## build, then run the demo (everything in one process)
+	bin/tidemark demo
+
+.PHONY: servers
+servers: ## install what the tests need: Java, Redis, Kafka (idempotent)
+	@deploy/testenv/install.sh
+
+.PHONY: test
+test: servers ## everything: vet, all tests with -race on real servers, lint
+	go vet $(PACKAGES)
+	go test -race -vet=off $(TESTFLAGS) $(PACKAGES)
+	@$(MAKE) lint
+
+.PHONY: test-unit
+test-unit: ## only the packages that need no server
+	@unit=$$($(LIST_TESTS) | { grep -v tidemark/deploy/testenv || true; } | cut -d ' ' -f 1); \
+	  go test $(TESTFLAGS) $$unit
+
+.PHONY: test-race
+test-race: servers ## all tests with -race, without vet and lint
+	go test -race -vet=off $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: test-e2e
+test-e2e: servers ## only the packages that use real servers
+	@e2e=$$($(LIST_TESTS) | { grep tidemark/deploy/testenv || true; } | cut -d ' ' -f 1); \
+	  go test $(TESTFLAGS) $$e2e
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (30s)
+	@{ grep -rlE '^func Fuzz[A-Z]' --include='*_test.go' . || true; } | while read -r file; do \
+	  sed -nE 's/^func (Fuzz[A-Za-z0-9_]+)\(.*/\1/p' "$$file" | while read -r target; do \
+	    echo "$$(dirname "$$file") $$target"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
+	  done; \
+	done
+
+.PHONY: bench
+bench: ## Go benchmarks; BENCH selects by pattern
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -p 1 $(PACKAGES)
+
+# Installed once into the cache, under its version: a new pin builds a new one.
+$(GOLANGCI):
+	@mkdir -p $(@D)
+	@echo "building golangci-lint $(GOLANGCI_VERSION) (once)"
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	  GOBIN="$$dir" GOFLAGS= go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION); \
+	  mv -f "$$dir/golangci-lint" $@
+
+.PHONY: lint
+lint: $(GOLANGCI) ## golangci-lint and formatting, see .golangci.yml
+	$(GOLANGCI) run $(PACKAGES)
+
+.PHONY: fmt
+fmt: $(GOLANGCI) ## format all Go files (gofumpt, grouped imports)
+	$(GOLANGCI) fmt
+
+.PHONY: generate
+generate: ## rewrite generated files
+	go generate ./...
+
+# Works on a copy, so that it tells nothing but the truth in a dirty tree too.
+.PHONY: verify
+verify: ## generated files are fresh and go.mod is tidy
+	go mod tidy -diff
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	  git ls-files -z --cached --others --exclude-standard --deduplicate | \
+	    while IFS= read -r -d '' f; do if [ -e "$$f" ]; then printf '%s\0' "$$f"; fi; done >"$$dir/files"; \
+	  mkdir "$$dir/before" "$$dir/after"; \
+	  for to in before after; do tar -c --null -T "$$dir/files" | tar -x -C "$$dir/$$to"; done; \
+	  (cd "$$dir/after" && GOFLAGS=-buildvcs=false go generate ./...); \
+	  diff -r "$$dir/before" "$$dir/after" || { echo "generated files are stale: run make generate" >&2; exit 1; }
+
+.PHONY: clean
+clean: ## remove what was built here (not the cache of servers and tools)
+	rm -rf bin dist

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+
+	"tidemark/pkg/config"
+)
+
+// configFlags are shared by all commands that need the configuration.
+type configFlags struct {
+	Config string `short:"c" help:"Configuration file. Without it, defaults and TIDEMARK_… variables." type:"path"`
+}
+
+// load reads the configuration; every fault is a usageError.
+func (f *configFlags) load(s *streams) (config.Config, error) {
+	c, err := config.Load(f.Config, s.environ)
+	if err == nil {
+		err = c.Validate()
+	}
+	if err != nil {
+		return config.Config{}, usageError{err}
+	}
+	return c, nil
+}
+
+type configCmd struct {
+	Check configCheckCmd `cmd:"" help:"Check the configuration and the model it names."`
+	Print configPrintCmd `cmd:"" help:"Print the configuration in force, secrets redacted."`
+}
+
+type configCheckCmd struct{ configFlags }
+
+// Run reports every fault of the configuration and of its model.
+func (c *configCheckCmd) Run(s *streams) error {
+	cfg, err := c.load(s)
+	if err != nil {
+		return err
+	}
+	if _, _, err := openModel(cfg.Model); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(s.out, "configuration ok")
+	return err
+}
+
+type configPrintCmd struct{ configFlags }
+
+// Run prints the configuration as a file would say it.
+func (c *configPrintCmd) Run(s *streams) error {
+	cfg, err := c.load(s)
+	if err != nil {
+		return err
+	}
+	return cfg.Print(s.out)
+}

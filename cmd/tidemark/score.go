@@ -1,0 +1,239 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"tidemark/pkg/offline"
+	"tidemark/scoring"
+	"tidemark/streams/codec"
+)
+
+type scoreCmd struct {
+	Model       string `help:"Model file. Without it, the reference model." type:"path"`
+	Events      string `required:"" help:"Events as JSON lines, in order of arrival; - for standard input."`
+	Profiles    string `help:"Profiles as JSON lines, known beforehand." type:"path"`
+	Until       string `required:"" help:"Instant to stop at, RFC 3339."`
+	Changes     string `help:"Write tier changes here, as JSON lines ordered by time; - for standard output."`
+	Scores      string `help:"Write each account's standing at --until here; - for standard output."`
+	DeadLetters string `help:"Write lines that can't be used here, with the reason." type:"path"`
+	Namespace   string `default:"tm" help:"Namespace in the source of tier changes."`
+}
+
+// maxLine is the longest line that is read. Longer ones are an error: they can't
+// be a single event.
+const maxLine = 64 << 20
+
+// Run scores a history from files.
+func (c *scoreCmd) Run(s *streams) error {
+	until, err := time.Parse(time.RFC3339Nano, c.Until)
+	if err != nil {
+		return usageError{fmt.Errorf("--until: %q is not an RFC 3339 instant such as 2026-12-31T00:00:00Z", c.Until)}
+	}
+	m, _, err := openModel(c.Model)
+	if err != nil {
+		return err
+	}
+	j := scoreJob{streams: s, cmd: c, decoder: codec.New(codec.Rules{NeedProperties: true})}
+	defer j.close()
+	spool, err := j.temporary()
+	if err != nil {
+		return err
+	}
+	j.runner = offline.New(m, until.UnixMilli(), codec.ChangeEncoder{Namespace: c.Namespace}, spool)
+	return j.run()
+}
+
+// scoreJob is one run of `score` with the files it has open.
+type scoreJob struct {
+	*streams
+	cmd     *scoreCmd
+	decoder *codec.Decoder
+	runner  *offline.Runner
+	files   []*os.File
+	dead    int
+	letters io.Writer
+}
+
+func (j *scoreJob) close() {
+	for _, f := range j.files {
+		f.Close()
+	}
+}
+
+// temporary is a file that is gone once it is closed.
+func (j *scoreJob) temporary() (*os.File, error) {
+	f, err := os.CreateTemp("", "tidemark-score-")
+	if err != nil {
+		return nil, fmt.Errorf("make a spool file: %w", err)
+	}
+	j.files = append(j.files, f)
+	return f, os.Remove(f.Name())
+}
+
+func (j *scoreJob) run() error {
+	if err := j.openLetters(); err != nil {
+		return err
+	}
+	if j.cmd.Profiles != "" {
+		err := j.lines(j.cmd.Profiles, func(e *scoring.Event) error {
+			if e.Kind != scoring.KindProfile {
+				return usageError{fmt.Errorf("--profiles: an event of type %q: only account.profile belongs there", e.Type)}
+			}
+			j.runner.Profile(e)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if err := j.lines(j.cmd.Events, j.runner.Event); err != nil {
+		return err
+	}
+	return j.finish()
+}
+
+func (j *scoreJob) openLetters() error {
+	if j.cmd.DeadLetters == "" {
+		return nil
+	}
+	w, _, err := j.create("--dead-letters", j.cmd.DeadLetters)
+	j.letters = w
+	return err
+}
+
+// lines decodes a file line by line. A line that can't be used is reported and
+// left out.
+func (j *scoreJob) lines(path string, take func(*scoring.Event) error) error {
+	in, size, err := j.open(path)
+	if err != nil {
+		return err
+	}
+	bar := j.progress(path, size)
+	defer bar.Finish() //nolint:errcheck // a progress bar that can't be drawn is no failure
+	scanner := bufio.NewScanner(in)
+	scanner.Buffer(make([]byte, 0, 1<<20), maxLine)
+	for n := 1; scanner.Scan(); n++ {
+		if n%4096 == 0 && j.ctx.Err() != nil {
+			return j.ctx.Err()
+		}
+		line := scanner.Bytes()
+		bar.Add(len(line) + 1) //nolint:errcheck // as above
+		if len(line) == 0 {
+			continue
+		}
+		event, bad := j.decoder.DecodeLine(line, 0)
+		if bad != nil {
+			if err := j.deadLetter(path, n, line, bad); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := take(event); err != nil {
+			return fmt.Errorf("%s:%d: %w", path, n, err)
+		}
+	}
+	if errors.Is(scanner.Err(), bufio.ErrTooLong) {
+		return usageError{fmt.Errorf("%s: a line is longer than %d MiB: one JSON event a line is expected", path, maxLine>>20)}
+	}
+	return scanner.Err()
+}
+
+func (j *scoreJob) open(path string) (io.Reader, int64, error) {
+	if path == "-" {
+		return j.in, -1, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, usageError{fmt.Errorf("open input: %w", err)}
+	}
+	j.files = append(j.files, f)
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, fmt.Errorf("open input: %w", err)
+	}
+	return f, info.Size(), nil
+}
+
+// progress is a bar on a terminal and nothing elsewhere.
+func (j *scoreJob) progress(path string, size int64) *progressbar.ProgressBar {
+	f, ok := j.err.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return progressbar.DefaultBytesSilent(size)
+	}
+	return progressbar.NewOptions64(size, progressbar.OptionSetWriter(f), progressbar.OptionShowBytes(true),
+		progressbar.OptionSetDescription(path), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+}
+
+// shownLetters is how many bad lines are told one by one.
+const shownLetters = 20
+
+func (j *scoreJob) deadLetter(path string, n int, line []byte, bad *codec.Bad) error {
+	j.dead++
+	if j.dead <= shownLetters {
+		fmt.Fprintf(j.err, "%s:%d: %s: %s\n", path, n, bad.Reason, bad.Message)
+	}
+	if j.letters == nil {
+		return nil
+	}
+	return json.NewEncoder(j.letters).Encode(map[string]any{
+		"file": path, "line": n, "reason": bad.Reason, "message": bad.Message, "value": string(line),
+	})
+}
+
+func (j *scoreJob) finish() error {
+	changes, closeChanges, err := j.create("--changes", j.cmd.Changes)
+	if err != nil {
+		return err
+	}
+	scores, closeScores, err := j.create("--scores", j.cmd.Scores)
+	if err != nil {
+		return err
+	}
+	encoder := json.NewEncoder(scores)
+	encoder.SetEscapeHTML(false)
+	tally, err := j.runner.Finish(
+		func(line []byte) error { _, err := fmt.Fprintf(changes, "%s\n", line); return err },
+		func(s offline.Score) error { return encoder.Encode(scoreLine{s, codec.FormatTime(s.Clock)}) },
+	)
+	if err := errors.Join(err, closeChanges(), closeScores()); err != nil {
+		return err
+	}
+	j.summary(tally)
+	return nil
+}
+
+type scoreLine struct {
+	offline.Score
+	Clock string `json:"clock"`
+}
+
+// create opens an output: - for standard output, "" for nowhere.
+func (j *scoreJob) create(flag, path string) (io.Writer, func() error, error) {
+	switch path {
+	case "":
+		return io.Discard, func() error { return nil }, nil
+	case "-":
+		w := bufio.NewWriter(j.out)
+		return w, w.Flush, nil
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, nil, usageError{fmt.Errorf("%s: %w", flag, err)}
+	}
+	w := bufio.NewWriterSize(f, 1<<20)
+	return w, func() error { return errors.Join(w.Flush(), f.Close()) }, nil
+}
+
+func (j *scoreJob) summary(t offline.Tally) {
+	fmt.Fprintf(j.err, "counted %d, duplicate %d, unmatched %d, outdated profiles %d, outcomes %d, after --until %d, unusable %d; %d tier changes\n",
+		t.Counted, t.Duplicate, t.Unmatched, t.Outdated, t.Unscored, t.After, j.dead, t.Changes)
+}

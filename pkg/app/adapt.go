@@ -1,0 +1,124 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tidemark/pkg/engine"
+	"tidemark/pkg/store"
+	"tidemark/streams/codec"
+	"tidemark/streams/relay"
+	"tidemark/streams/sink"
+	"tidemark/streams/source"
+)
+
+// AliasStore is the store's side of aliases.
+type AliasStore interface {
+	ResolveAliases(ctx context.Context, domains []string) (map[string]string, error)
+	ClaimAliases(ctx context.Context, claims []store.Alias) error
+	ReleaseAliases(ctx context.Context, account string, domains []string) error
+}
+
+// aliases is an AliasStore as the engine wants it.
+type aliases struct{ AliasStore }
+
+func (a aliases) Resolve(ctx context.Context, domains []string) (map[string]string, error) {
+	return a.ResolveAliases(ctx, domains)
+}
+
+func (a aliases) Claim(ctx context.Context, claims []engine.Alias) error {
+	out := make([]store.Alias, len(claims))
+	for i, c := range claims {
+		out[i] = store.Alias(c)
+	}
+	return a.ClaimAliases(ctx, out)
+}
+
+func (a aliases) Release(ctx context.Context, account string, domains []string) error {
+	return a.ReleaseAliases(ctx, account, domains)
+}
+
+// OutboxStore is the store's side of the outbox.
+type OutboxStore interface {
+	Outbox(ctx context.Context, shard int, after string, limit int) ([]store.Entry, error)
+	Trim(ctx context.Context, shard int, ids []string) error
+	PendingShards(ctx context.Context, shards []int) ([]int, error)
+}
+
+// outbox is an OutboxStore as the relay wants it.
+type outbox struct{ OutboxStore }
+
+func (o outbox) Outbox(ctx context.Context, shard int, after string, limit int) ([]relay.Entry, error) {
+	entries, err := o.OutboxStore.Outbox(ctx, shard, after, limit)
+	out := make([]relay.Entry, len(entries))
+	for i, e := range entries {
+		out[i] = relay.Entry(e)
+	}
+	return out, err
+}
+
+// letters is where dead letters go, counted by reason once acknowledged.
+type letters struct {
+	sink    *sink.DeadLetters
+	written *prometheus.CounterVec
+}
+
+func newLetters(p *sink.Publisher, topic string, r prometheus.Registerer) letters {
+	written := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tidemark_dead_letters_total", Help: "Records that could not be used, by reason, counted once in the dead-letter topic.",
+	}, []string{"reason"})
+	r.MustRegister(written)
+	for _, reason := range codec.Reasons() {
+		written.WithLabelValues(string(reason))
+	}
+	return letters{sink.NewDeadLetters(p, topic), written}
+}
+
+// Write implements Deadletters.
+func (l letters) Write(ctx context.Context, dead []any) error {
+	out := make([]sink.DeadLetter, len(dead))
+	for i, d := range dead {
+		out[i] = *d.(*sink.DeadLetter)
+	}
+	if err := l.sink.Publish(ctx, out); err != nil {
+		return err
+	}
+	for i := range out {
+		l.written.WithLabelValues(out[i].Reason).Inc()
+	}
+	return nil
+}
+
+// decoding turns the codec into what the source calls for each record.
+func decoding(d *codec.Decoder) source.Decode {
+	return func(r *source.Record) source.Decoded {
+		headers := make([]codec.Header, len(r.Headers))
+		for i, h := range r.Headers {
+			headers[i] = codec.Header(h)
+		}
+		in := codec.Record{
+			Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Time, Key: r.Key, Value: r.Value, Headers: headers,
+		}
+		events, bad := d.Decode(&in)
+		if bad != nil {
+			return source.Decoded{Dead: deadLetter(r, bad)}
+		}
+		return source.Decoded{Events: events}
+	}
+}
+
+// deadLetter keeps a record that can't be used; the record's memory is lent.
+func deadLetter(r *source.Record, bad *codec.Bad) *sink.DeadLetter {
+	out := &sink.DeadLetter{
+		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Time,
+		Key: slices.Clone(r.Key), Value: bytes.Clone(r.Value),
+		Stage: "DECODE", Reason: string(bad.Reason), Message: bad.Message,
+	}
+	for _, h := range r.Headers {
+		out.Headers = append(out.Headers, sink.Header{Key: h.Key, Value: bytes.Clone(h.Value)})
+	}
+	return out
+}

@@ -1,0 +1,316 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"tidemark/pkg/config"
+	"tidemark/pkg/engine"
+	"tidemark/pkg/modelfile"
+	"tidemark/pkg/store/redis"
+	"tidemark/scoring"
+	"tidemark/streams/codec"
+	"tidemark/streams/conn"
+	"tidemark/streams/relay"
+	"tidemark/streams/sink"
+	"tidemark/streams/source"
+)
+
+// Options are what a caller of Serve decides beside the configuration.
+type Options struct {
+	// Embedded allows the in-process servers of the demo.
+	Embedded bool
+	// Ready, if not nil, is called with the address of the HTTP server once
+	// everything is wired.
+	Ready func(httpAddr string)
+	// Now replaces the clock, Unix milliseconds. Nil: the system's. The demo's
+	// time-lapse is such a clock.
+	Now func() int64
+}
+
+// leaseTTL is how long a shard may go without a relay and sweeps after its
+// instance died.
+const leaseTTL = 10 * time.Second
+
+// service is everything that runs, in the order in which it was opened.
+type service struct {
+	cfg   config.Config
+	opts  Options
+	log   zerolog.Logger
+	now   func() int64
+	state *state
+
+	file      *modelfile.File
+	model     *scoring.Model
+	registry  *prometheus.Registry
+	store     *redis.Store
+	transport *conn.Transport
+	publisher *sink.Publisher
+	engine    *engine.Engine
+	relay     *relay.Relay
+	leases    *leases
+	source    *source.Source
+	pump      *pump
+	web       *web
+}
+
+// Serve runs until ctx ends, then stops in order: no more fetching, what is in
+// hand finished and stored, the outbox published, the group left. It returns nil
+// after a clean stop, and an error for what can't heal.
+func Serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opts Options) error {
+	s := &service{cfg: cfg, opts: opts, log: log, now: opts.Now}
+	if s.now == nil {
+		s.now = func() int64 { return time.Now().UnixMilli() }
+	}
+	err := s.open(ctx)
+	if err == nil {
+		err = s.run(ctx)
+	}
+	return errors.Join(err, s.close())
+}
+
+// open wires everything. It is one straight line because each step needs the
+// ones before it.
+func (s *service) open(ctx context.Context) error {
+	var err error
+	if s.file, err = ReadModel(s.cfg.Model); err != nil {
+		return err
+	}
+	if _, err := Compile(s.file, s.file.Spec.Names()); err != nil {
+		return err
+	}
+	s.registry = prometheus.NewRegistry()
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if s.store, err = OpenStore(ctx, s.cfg, s.opts.Embedded, s.log); err != nil {
+		return err
+	}
+	if err := s.openKafka(); err != nil {
+		return err
+	}
+	if err := s.claim(ctx); err != nil {
+		return err
+	}
+	if s.model, err = storedModel(ctx, s.store, s.file); err != nil {
+		return err
+	}
+	s.state = &state{changed: func() { s.leases.Kick() }}
+	s.leases = newLeases(s.store, s.store.Shards(), s.owner(), leaseTTL, s.state.share, s.log)
+	if err := s.openEngine(); err != nil {
+		return err
+	}
+	if err := s.openRelay(); err != nil {
+		return err
+	}
+	if err := s.openSource(); err != nil {
+		return err
+	}
+	if s.web, err = newWeb(s.cfg.HTTP.Addr, s.state, s.store, s.registry); err != nil {
+		return err
+	}
+	return s.adopt(ctx)
+}
+
+func (s *service) openKafka() error {
+	t := s.cfg.Kafka.Topics
+	kafka, err := KafkaConfig(s.cfg, []string{t.Intent, t.Engagement, t.Profiles, t.TierChanges, t.AccountTiers, t.DeadLetters})
+	if err != nil {
+		return err
+	}
+	if s.transport, err = conn.NewTransport(kafka); err != nil {
+		return fmt.Errorf("kafka: %w", err)
+	}
+	s.publisher, err = sink.New(sink.Config{Transport: s.transport}, s.log)
+	return err
+}
+
+// claim ties the namespace to the Kafka cluster and group.
+func (s *service) claim(ctx context.Context) error {
+	topics := sink.NewTopics(s.transport, 0)
+	for attempt := 0; ; attempt++ {
+		id, err := topics.ClusterID(ctx)
+		if err == nil {
+			return s.store.Claim(ctx, id+"/"+s.cfg.Kafka.Group)
+		}
+		if attempt == 0 {
+			s.log.Warn().Err(err).Strs("kafka", s.cfg.Kafka.Brokers).Msg("kafka does not answer, trying again")
+		}
+		if !sink.Heals(err) || !wait(ctx, attempt) {
+			return fmt.Errorf("kafka.brokers %v: %w", s.cfg.Kafka.Brokers, err)
+		}
+	}
+}
+
+func (s *service) owner() string {
+	return s.store.Process()
+}
+
+func (s *service) openEngine() error {
+	hooks := engine.Hooks{Outbox: s.wake, Owns: s.leases.Owns}
+	var err error
+	s.engine, err = engine.New(
+		engine.Config{Lanes: s.cfg.Engine.Lanes, Accounts: s.cfg.Engine.CacheAccounts},
+		s.model, s.store, aliases{s.store}, codec.ChangeEncoder{Namespace: s.cfg.Namespace},
+		hooks, engine.NewMetrics(s.registry), s.log)
+	return err
+}
+
+// wake tells whoever relays the shard that its outbox has something.
+func (s *service) wake(shard int) {
+	if s.leases.Owns(shard) {
+		s.relay.Wake(shard)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := s.store.Wake(ctx, shard); err != nil {
+		s.log.Debug().Err(err).Int("shard", shard).Msg("relay not woken")
+	}
+}
+
+func (s *service) openRelay() error {
+	var err error
+	s.relay, err = relay.New(relay.Config{
+		Topics: relay.Topics{Changes: s.cfg.Kafka.Topics.TierChanges, Tiers: s.cfg.Kafka.Topics.AccountTiers},
+		Shards: s.store.Shards(), Owns: s.leases.Owns, PublishTimeout: leaseTTL / 2,
+	}, outbox{s.store}, s.publisher, s.log)
+	return err
+}
+
+func (s *service) openSource() error {
+	instance, err := s.cfg.Kafka.Instance()
+	if err != nil {
+		return fmt.Errorf("kafka.instance_id: %w", err)
+	}
+	kafka, err := KafkaConfig(s.cfg, nil)
+	if err != nil {
+		return err
+	}
+	dialer, err := conn.NewDialer(kafka)
+	if err != nil {
+		return fmt.Errorf("kafka: %w", err)
+	}
+	t := s.cfg.Kafka.Topics
+	decoder := codec.New(codec.Rules{
+		Now: s.now, FutureTolerance: s.cfg.Events.FutureTolerance.Milliseconds(), MaxEventAge: s.cfg.Events.MaxAge.Milliseconds(),
+		MaxBytes: int(s.cfg.Events.MaxBytes), ProfilesTopic: t.Profiles, NeedProperties: true,
+	})
+	s.source, err = source.New(source.Config{
+		Brokers: s.cfg.Kafka.Brokers, Group: s.cfg.Kafka.Group, InstanceID: instance,
+		// Profiles first: of inputs at one instant, what is known of an account
+		// comes before what it does.
+		Topics: []string{t.Profiles, t.Intent, t.Engagement},
+		Dialer: dialer, Transport: s.transport.Kafka(),
+		SessionTimeout: s.cfg.Kafka.SessionTimeout, HeartbeatInterval: s.cfg.Kafka.HeartbeatInterval,
+		FetchMaxBytes: int(s.cfg.Kafka.Fetch.MaxBytes), FetchMaxWait: s.cfg.Kafka.Fetch.MaxWait,
+	}, decoding(decoder), s.log)
+	if err != nil {
+		return err
+	}
+	s.pump = &pump{
+		source: s.source, engine: s.engine, letters: newLetters(s.publisher, t.DeadLetters, s.registry),
+		tide: newTide(s.store, s.cfg.Engine.MaxLead.Milliseconds()), state: s.state, log: s.log, now: s.now,
+		batch: s.cfg.Engine.MaxBatch, checkpoint: s.cfg.Engine.CheckpointInterval, look: 200 * time.Millisecond,
+	}
+	return nil
+}
+
+// run starts the long-lived parts and stops them in order.
+func (s *service) run(ctx context.Context) error {
+	if s.opts.Ready != nil {
+		s.opts.Ready(s.web.Addr())
+	}
+	// Three lives: reading ends with ctx; work in hand has until the shutdown
+	// time-out; relay, leases and HTTP end after the work.
+	work, endWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer endWork()
+	background, endBackground := context.WithCancel(work)
+	defer endBackground()
+	stopDeadline := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(s.cfg.ShutdownTimeout)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			endWork()
+		case <-work.Done():
+		}
+	})
+	defer stopDeadline()
+
+	group, failed := errgroup.WithContext(background)
+	group.Go(func() error { return s.relay.Run(failed) })
+	group.Go(func() error { return s.leases.Run(failed) })
+	group.Go(func() error { return s.web.Run(failed) })
+	group.Go(func() error { return s.listen(failed) })
+
+	reading, endReading := context.WithCancel(ctx)
+	defer endReading()
+	defer context.AfterFunc(failed, endReading)()
+	err := s.pump.Run(reading, work)
+	s.log.Info().Msg("stopping")
+	err = errors.Join(err, s.drain(work))
+	endBackground()
+	return errors.Join(err, group.Wait())
+}
+
+// drain publishes what waits in the outbox, then leaves the group.
+func (s *service) drain(work context.Context) error {
+	ctx, cancel := context.WithTimeout(work, s.cfg.ShutdownTimeout/2)
+	defer cancel()
+	if err := s.relay.Drain(ctx); err != nil {
+		// Nothing is lost: the entries stay in the outbox for the next relay.
+		s.log.Warn().Err(err).Msg("outbox not drained")
+	}
+	if err := s.source.Close(ctx); err != nil {
+		s.log.Warn().Err(err).Msg("group not left in time")
+	}
+	return nil
+}
+
+// listen passes on what other instances appended to the outboxes of our shards.
+func (s *service) listen(ctx context.Context) error {
+	wakes, stop := s.store.Wakes(ctx)
+	defer stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case shard, ok := <-wakes:
+			if !ok {
+				<-ctx.Done()
+				return nil
+			}
+			if s.leases.Owns(shard) {
+				s.relay.Wake(shard)
+			}
+		}
+	}
+}
+
+// close releases what open made, in reverse; all of it, whatever fails.
+func (s *service) close() error {
+	var faults []error
+	if s.web != nil {
+		s.web.Close()
+	}
+	if s.source != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		if err := s.source.Close(ctx); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	if s.transport != nil {
+		s.transport.Close()
+	}
+	if s.store != nil {
+		faults = append(faults, s.store.Close())
+	}
+	return errors.Join(faults...)
+}

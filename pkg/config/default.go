@@ -1,0 +1,43 @@
+package config
+
+import "time"
+
+// Default is the configuration without file and environment: one host with
+// everything on it.
+func Default() Config {
+	return Config{
+		Namespace: "tm",
+		HTTP:      HTTP{Addr: "127.0.0.1:8080"},
+		Kafka: Kafka{
+			Brokers: []string{"127.0.0.1:9092"},
+			Group:   "tidemark",
+			Topics: Topics{
+				Intent:       "intent-events",
+				Engagement:   "engagement-events",
+				Profiles:     "account-profiles",
+				Outcomes:     "outcome-events",
+				TierChanges:  "tier-changes",
+				AccountTiers: "account-tiers",
+				DeadLetters:  "tidemark-dead-letters",
+			},
+			Create:            Create{Partitions: 12},
+			SessionTimeout:    10 * time.Second,
+			HeartbeatInterval: 500 * time.Millisecond,
+			Fetch:             Fetch{MaxBytes: 4 * MiB, MaxWait: 500 * time.Millisecond, ReadAhead: 64 * MiB},
+		},
+		Redis: Redis{
+			Addrs:   []string{"127.0.0.1:6379"},
+			Shards:  64,
+			Timeout: 3 * time.Second,
+		},
+		Events: Events{FutureTolerance: 5 * time.Minute, MaxAge: 400 * 24 * time.Hour, MaxBytes: 256 * KiB},
+		Engine: Engine{
+			MaxLead:            time.Hour,
+			MaxBatch:           16384,
+			CacheAccounts:      100_000,
+			CheckpointInterval: 2 * time.Second,
+		},
+		Log:             Log{Level: "info", Format: "auto"},
+		ShutdownTimeout: 20 * time.Second,
+	}
+}

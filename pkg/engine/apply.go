@@ -1,0 +1,181 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"tidemark/scoring"
+)
+
+// touched are the accounts of a shard that a piece of work changed, in order of
+// their first change.
+type touched struct {
+	names    []string
+	profiles map[string]bool // whose profile changed
+	seen     map[string]bool
+}
+
+func newTouched() *touched {
+	return &touched{profiles: map[string]bool{}, seen: map[string]bool{}}
+}
+
+func (t *touched) add(name string) {
+	if !t.seen[name] {
+		t.seen[name] = true
+		t.names = append(t.names, name)
+	}
+}
+
+// apply scores the round's inputs of a shard and makes the step that stores them.
+// Inputs that the shard's positions already cover are left out.
+func (l *lane) apply(ctx context.Context, s *shard, r *Round) (*work, error) {
+	w := &work{shard: s, step: Step{Shard: s.number}}
+	inputs := s.fresh()
+	if err := l.entries(ctx, s, accountsOf(inputs)); err != nil {
+		return nil, err
+	}
+	t := newTouched()
+	for _, in := range inputs {
+		if err := l.applyOne(ctx, w, t, in.Event); err != nil {
+			return nil, err
+		}
+	}
+	w.step.Moves = s.moves(inputs, r)
+	return w, l.writeAll(w, t, false)
+}
+
+// fresh are the inputs that the shard has not seen.
+func (s *shard) fresh() []*Input {
+	fresh := s.inputs[:0:0]
+	for _, in := range s.inputs {
+		if in.Offset >= s.positions[in.Partition] {
+			fresh = append(fresh, in)
+		}
+	}
+	return fresh
+}
+
+func accountsOf(inputs []*Input) []string {
+	names := make([]string, len(inputs))
+	for i, in := range inputs {
+		names[i] = in.Event.Account
+	}
+	return names
+}
+
+// moves are the positions that go with the inputs, or all where the round says so.
+func (s *shard) moves(inputs []*Input, r *Round) []Move {
+	var moves []Move
+	add := func(p Partition) {
+		for _, m := range moves {
+			if m.Partition == p {
+				return
+			}
+		}
+		if from, to := s.positions[p], r.Ends[p]; to > from {
+			moves = append(moves, Move{Partition: p, From: from, To: to})
+		}
+	}
+	for _, in := range inputs {
+		add(in.Partition)
+	}
+	if r.Everywhere {
+		for p := range r.Ends {
+			add(p)
+		}
+	}
+	return moves
+}
+
+func (l *lane) applyOne(ctx context.Context, w *work, t *touched, ev *scoring.Event) error {
+	e := w.shard.accounts[ev.Account]
+	var before *scoring.Profile
+	if ev.Kind == scoring.KindProfile || ev.Kind == scoring.KindTombstone {
+		before, _ = e.account.Profile()
+	}
+	out := l.e.model.Apply(e.account, ev, l.e.watermark)
+	w.effects[out.Effect]++
+	if out.ProfileChanged {
+		t.profiles[ev.Account] = true
+		if err := l.e.moveAliases(ctx, ev, before); err != nil {
+			return err
+		}
+	}
+	return l.note(w, t, ev.Account, &out)
+}
+
+// note takes an outcome into the work.
+func (l *lane) note(w *work, t *touched, account string, out *scoring.Outcome) error {
+	if out.Changed {
+		t.add(account)
+	}
+	w.forgotten.Identities += out.Forgotten.Identities
+	w.forgotten.Marks += out.Forgotten.Marks
+	w.forgotten.People += out.Forgotten.People
+	for i := range out.Crossings {
+		c := &out.Crossings[i]
+		value, err := l.e.encoder.Change(account, c)
+		if err != nil {
+			return fmt.Errorf("encode %s/%d: %w", account, c.Seq, err)
+		}
+		w.step.Outbox = append(w.step.Outbox, Message{Account: account, Value: value})
+		w.crossings = append(w.crossings, c.Cause.Kind)
+	}
+	return nil
+}
+
+// writeAll adds the stored form of every touched account to the work. exact asks
+// for the true due instants, after a sweep.
+func (l *lane) writeAll(w *work, t *touched, exact bool) error {
+	for _, name := range t.names {
+		e := w.shard.accounts[name]
+		write, err := e.write(l.e.model, name, t.profiles[name], exact)
+		if err != nil {
+			return err
+		}
+		w.step.Writes = append(w.step.Writes, write)
+	}
+	return nil
+}
+
+// moveAliases gives the domains of a profile to its account and takes those it
+// no longer names. It happens before the commit: done twice, it changes nothing.
+func (e *Engine) moveAliases(ctx context.Context, ev *scoring.Event, before *scoring.Profile) error {
+	var claims []Alias
+	var released []string
+	keep := map[string]bool{}
+	if ev.Profile != nil {
+		for _, d := range ev.Profile.Domains {
+			keep[d] = true
+			claims = append(claims, Alias{Domain: d, Account: ev.Account, Time: ev.Time})
+		}
+	}
+	if before != nil {
+		for _, d := range before.Domains {
+			if !keep[d] {
+				released = append(released, d)
+			}
+		}
+	}
+	for attempt := 0; ; attempt++ {
+		err := e.setAliases(ctx, ev.Account, claims, released)
+		if err == nil {
+			return nil
+		}
+		if !pause(ctx, attempt) {
+			return fmt.Errorf("aliases of %q: %w", ev.Account, err)
+		}
+	}
+}
+
+func (e *Engine) setAliases(ctx context.Context, account string, claims []Alias, released []string) error {
+	if len(released) > 0 {
+		if err := e.aliases.Release(ctx, account, released); err != nil {
+			return err
+		}
+	}
+	if len(claims) > 0 {
+		return e.aliases.Claim(ctx, claims)
+	}
+	return nil
+}

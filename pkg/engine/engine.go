@@ -1,0 +1,226 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"tidemark/scoring"
+)
+
+// Input is one decoded input and where it came from.
+type Input struct {
+	Event     *scoring.Event
+	Partition Partition
+	Offset    int64
+}
+
+// Round is a batch of inputs in the order in which they are to be applied.
+type Round struct {
+	Inputs []Input
+	// Ends are the next offsets after the round, for every partition that moved.
+	Ends map[Partition]int64
+	// Everywhere moves the positions of all shards and not only of those with
+	// inputs: after a dead letter was written, so that it is not written again.
+	Everywhere bool
+	// Watermark is the low watermark after the round: accounts due at or before
+	// it are advanced. UnknownWatermark: no sweep.
+	Watermark int64
+}
+
+// UnknownWatermark is the low watermark while it is not known: nothing is due.
+const UnknownWatermark = int64(-1 << 63)
+
+// Aliases are the domains by which events without a subject find their account.
+type Aliases interface {
+	// Resolve returns the accounts of those domains that have one.
+	Resolve(ctx context.Context, domains []string) (map[string]string, error)
+	// Claim gives domains to accounts; of two claims the later Time has it, of
+	// equal times the later call. Repeating a claim changes nothing.
+	Claim(ctx context.Context, claims []Alias) error
+	// Release takes domains from the account, where they still are its own.
+	Release(ctx context.Context, account string, domains []string) error
+}
+
+// Alias is the claim of an account to a domain.
+type Alias struct {
+	Domain, Account string
+	Time            int64 // of the profile that says so, Unix milliseconds
+}
+
+// Encoder turns a crossing into the message to publish.
+type Encoder interface {
+	Change(account string, c *scoring.Crossing) ([]byte, error)
+}
+
+// Config are the engine's settings.
+type Config struct {
+	Lanes    int // goroutines that score; 0: two for each core
+	Accounts int // decoded accounts kept in memory, over all lanes
+}
+
+// Hooks are called by the engine; nil hooks are not called. None may block.
+type Hooks struct {
+	// Outbox is called for a shard after messages for it were committed.
+	Outbox func(shard int)
+	// Owns says which shards this instance sweeps. Nil: all.
+	Owns func(shard int) bool
+}
+
+// Engine scores. Process, Sweep, Assign and Checkpoint are for one goroutine.
+type Engine struct {
+	store   Store
+	aliases Aliases
+	encoder Encoder
+	hooks   Hooks
+	log     zerolog.Logger
+	metrics *Metrics
+
+	model *scoring.Model
+	lanes []*lane
+	// ends are the offsets up to which everything was processed.
+	ends      map[Partition]int64
+	watermark int64
+}
+
+// New makes an engine. All arguments but the hooks are required.
+func New(c Config, m *scoring.Model, s Store, a Aliases, enc Encoder, h Hooks, metrics *Metrics, log zerolog.Logger) (*Engine, error) {
+	if m == nil || s == nil || a == nil || enc == nil || metrics == nil {
+		return nil, errors.New("engine: model, store, aliases, encoder and metrics are required")
+	}
+	if c.Lanes <= 0 {
+		c.Lanes = 2 * runtime.GOMAXPROCS(0)
+	}
+	c.Lanes = min(c.Lanes, s.Shards())
+	e := &Engine{
+		store: s, aliases: a, encoder: enc, hooks: h, log: log, metrics: metrics, model: m,
+		ends: map[Partition]int64{}, watermark: UnknownWatermark,
+	}
+	for i := range c.Lanes {
+		e.lanes = append(e.lanes, newLane(e, i, c.Lanes, max(c.Accounts/c.Lanes, 1)))
+	}
+	return e, nil
+}
+
+// Model is the model in force.
+func (e *Engine) Model() *scoring.Model { return e.model }
+
+// Process applies a round and commits it: on return every input is part of the
+// stored state. It retries what can heal until ctx ends; an error other than
+// that of ctx can't heal.
+func (e *Engine) Process(ctx context.Context, r Round) error {
+	rest := r.Inputs
+	for {
+		n, err := e.resolve(ctx, rest)
+		if err != nil {
+			return err
+		}
+		if n == len(rest) {
+			break
+		}
+		if err := e.run(ctx, Round{Inputs: rest[:n], Ends: endsOf(rest[:n]), Watermark: UnknownWatermark}); err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	r.Inputs = rest
+	if err := e.run(ctx, r); err != nil {
+		return err
+	}
+	if r.Watermark > e.watermark {
+		e.watermark = r.Watermark
+	}
+	return nil
+}
+
+// endsOf are the positions after inputs that are a part of a round.
+func endsOf(inputs []Input) map[Partition]int64 {
+	ends := map[Partition]int64{}
+	for _, in := range inputs {
+		ends[in.Partition] = in.Offset + 1
+	}
+	return ends
+}
+
+// run takes a round through the lanes.
+func (e *Engine) run(ctx context.Context, r Round) error {
+	for _, l := range e.lanes {
+		l.begin(&r)
+	}
+	for i := range r.Inputs {
+		in := &r.Inputs[i]
+		shard := ShardOf(in.Event.Account, e.store.Shards())
+		e.lanes[shard%len(e.lanes)].take(shard, in)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, l := range e.lanes {
+		if l.idle(&r) {
+			continue
+		}
+		group.Go(func() error { return l.run(ctx, &r) })
+	}
+	if err := group.Wait(); err != nil {
+		e.Forget()
+		return err
+	}
+	for p, end := range r.Ends {
+		e.ends[p] = max(e.ends[p], end)
+	}
+	return nil
+}
+
+// Forget drops all that is remembered of accounts, so that it is loaded again.
+func (e *Engine) Forget() {
+	for _, l := range e.lanes {
+		l.forgetAll()
+	}
+}
+
+// NextDue is the earliest instant at which an account of an owned shard may
+// cross by time alone, as far as is known; NoDue for none.
+func (e *Engine) NextDue() int64 {
+	due := NoDue
+	for _, l := range e.lanes {
+		due = min(due, l.nextDue())
+	}
+	return due
+}
+
+// RefreshDue looks the due instants of owned shards up in the store, where
+// another instance may have put an earlier one.
+func (e *Engine) RefreshDue(ctx context.Context) error {
+	var shards []int
+	for s := range e.store.Shards() {
+		if e.owns(s) {
+			shards = append(shards, s)
+		}
+	}
+	due, err := e.store.NextDue(ctx, shards)
+	if err != nil {
+		return fmt.Errorf("next due instants: %w", err)
+	}
+	for i, s := range shards {
+		e.lanes[s%len(e.lanes)].shards[s].due = due[i]
+	}
+	return nil
+}
+
+func (e *Engine) owns(shard int) bool { return e.hooks.Owns == nil || e.hooks.Owns(shard) }
+
+// pause waits before another attempt, longer each time; false when ctx ended.
+func pause(ctx context.Context, attempt int) bool {
+	wait := min(time.Duration(10<<min(attempt, 8))*time.Millisecond, 2*time.Second)
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

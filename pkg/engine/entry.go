@@ -1,0 +1,110 @@
+package engine
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"tidemark/scoring"
+)
+
+// entry is an account in hand: decoded, with what the store holds beside it.
+type entry struct {
+	account *scoring.Account
+	version uint64 // as stored
+	armed   int64  // due instant as stored, NoDue for none
+	tier    string // tier listing as stored, "" for none
+}
+
+var errEnvelope = errors.New("broken state: no due instant")
+
+// open makes an entry of a stored record. The state is the armed due instant
+// (0 for none, else instant + 1, as an unsigned varint) and the packed account.
+func open(m *scoring.Model, r Record) (*entry, error) {
+	e := &entry{version: r.Version, armed: NoDue, account: &scoring.Account{}}
+	if r.State == nil {
+		m.Open(e.account)
+		return e, nil
+	}
+	armed, n := binary.Uvarint(r.State)
+	if n <= 0 {
+		return nil, fmt.Errorf("account %q: %w", r.Account, errEnvelope)
+	}
+	if armed > 0 {
+		e.armed = int64(armed - 1)
+	}
+	a, err := m.Unpack(r.State[n:])
+	if err != nil {
+		return nil, fmt.Errorf("account %q: %w", r.Account, err)
+	}
+	if r.Profile != nil {
+		p, at, err := scoring.UnpackProfile(r.Profile)
+		if err != nil {
+			return nil, fmt.Errorf("account %q: %w", r.Account, err)
+		}
+		a.SetProfile(p, at)
+	}
+	m.Open(a)
+	e.account, e.tier = a, listed(m, a)
+	return e, nil
+}
+
+// Read decodes a stored account, or returns nil where nothing is stored.
+func Read(m *scoring.Model, r Record) (*scoring.Account, error) {
+	e, err := open(m, r)
+	if err != nil || r.State == nil {
+		return nil, err
+	}
+	return e.account, nil
+}
+
+// listed is the tier under which the account is listed; one that was erased is
+// listed nowhere.
+func listed(m *scoring.Model, a *scoring.Account) string {
+	if !a.Begun {
+		return ""
+	}
+	return m.Tier(a)
+}
+
+// write is the stored form of the entry as it is now; the entry then holds what
+// will be stored.
+func (e *entry) write(m *scoring.Model, account string, profileChanged, exact bool) (Write, error) {
+	w := Write{Account: account, Was: e.version, TierWas: e.tier, Tier: listed(m, e.account)}
+	w.Due = e.arm(m, exact)
+	armed := uint64(0)
+	if e.armed != NoDue {
+		armed = uint64(e.armed) + 1
+	}
+	w.State = m.Pack(binary.AppendUvarint(nil, armed), e.account)
+	if profileChanged {
+		w.Profile = []byte{}
+		if p, at := e.account.Profile(); p != nil {
+			packed, err := scoring.PackProfile(p, at)
+			if err != nil {
+				return Write{}, fmt.Errorf("account %q: %w", account, err)
+			}
+			w.Profile = packed
+		}
+	}
+	e.version++
+	e.tier = w.Tier
+	return w, nil
+}
+
+// arm decides what becomes of the stored due instant. Moving one costs more than
+// storing a state, and points mostly push a demotion later: an instant that is
+// too early is left alone until it fires, unless exact asks for the truth or the
+// account has lived past it.
+func (e *entry) arm(m *scoring.Model, exact bool) int64 {
+	due := NoDue
+	if at, ok := m.NextCrossing(e.account); ok {
+		due = at
+	}
+	exact = exact || e.armed <= e.account.Clock
+	if due == e.armed || !exact && due > e.armed {
+		return KeepDue
+	}
+	e.armed = due
+	return due
+}

@@ -1,0 +1,282 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tidemark/scoring"
+)
+
+// lane owns some shards within the process.
+type lane struct {
+	e      *Engine
+	shards map[int]*shard
+	order  []int // the shards' numbers, ascending
+	bound  int   // decoded accounts kept
+	kept   int
+}
+
+// shard is what a lane knows of one shard.
+type shard struct {
+	number    int
+	positions map[Partition]int64 // as stored, as far as is known
+	accounts  map[string]*entry
+	due       int64 // the earliest due instant, as far as is known
+
+	inputs []*Input // of the round in hand
+}
+
+func newLane(e *Engine, index, lanes, bound int) *lane {
+	l := &lane{e: e, shards: map[int]*shard{}, bound: bound}
+	for s := index; s < e.store.Shards(); s += lanes {
+		l.shards[s] = &shard{number: s, positions: map[Partition]int64{}, accounts: map[string]*entry{}, due: NoDue}
+		l.order = append(l.order, s)
+	}
+	return l
+}
+
+func (l *lane) begin(*Round) {
+	for _, s := range l.shards {
+		s.inputs = s.inputs[:0]
+	}
+}
+
+func (l *lane) take(shard int, in *Input) {
+	s := l.shards[shard]
+	s.inputs = append(s.inputs, in)
+}
+
+// idle reports whether the round has nothing for the lane.
+func (l *lane) idle(r *Round) bool {
+	if r.Everywhere {
+		return false
+	}
+	for _, s := range l.shards {
+		if len(s.inputs) > 0 || s.due <= r.Watermark && l.e.owns(s.number) {
+			return false
+		}
+	}
+	return true
+}
+
+func (l *lane) nextDue() int64 {
+	due := NoDue
+	for _, s := range l.shards {
+		if l.e.owns(s.number) {
+			due = min(due, s.due)
+		}
+	}
+	return due
+}
+
+func (l *lane) forgetAll() {
+	for _, s := range l.shards {
+		l.forget(s)
+	}
+}
+
+func (l *lane) forget(s *shard) {
+	l.kept -= len(s.accounts)
+	clear(s.accounts)
+}
+
+// run applies the round's inputs to the lane's shards and commits them, then
+// sweeps what is due.
+func (l *lane) run(ctx context.Context, r *Round) error {
+	var busy []*shard
+	for _, n := range l.order {
+		if s := l.shards[n]; len(s.inputs) > 0 || r.Everywhere {
+			busy = append(busy, s)
+		}
+	}
+	err := l.commitAll(ctx, busy, func(ctx context.Context, s *shard) (*work, error) { return l.apply(ctx, s, r) })
+	if err != nil {
+		return err
+	}
+	if err := l.sweep(ctx, r.Watermark); err != nil {
+		return err
+	}
+	l.shrink()
+	return nil
+}
+
+// commitAll prepares the work of each shard, commits all in one trip, and does
+// again what another writer overtook.
+func (l *lane) commitAll(ctx context.Context, shards []*shard, prepare func(context.Context, *shard) (*work, error)) error {
+	for attempt := 0; len(shards) > 0; attempt++ {
+		works, err := l.prepareAll(ctx, shards, prepare)
+		if err != nil {
+			return err
+		}
+		again, err := l.commit(ctx, works)
+		if err != nil {
+			return err
+		}
+		shards = again
+		if len(again) > 0 && attempt > 2 && !pause(ctx, attempt) {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+func (l *lane) prepareAll(ctx context.Context, shards []*shard, prepare func(context.Context, *shard) (*work, error)) ([]*work, error) {
+	works := make([]*work, 0, len(shards))
+	for _, s := range shards {
+		w, err := prepare(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		if !w.empty() {
+			works = append(works, w)
+		}
+	}
+	return works, nil
+}
+
+// commit stores the works. It returns the shards whose work must be done again:
+// what they remembered is dropped, and their positions are read anew.
+func (l *lane) commit(ctx context.Context, works []*work) (again []*shard, err error) {
+	for attempt := 0; len(works) > 0; attempt++ {
+		var failed []*work
+		var cause error
+		for i, o := range l.e.store.Commit(ctx, steps(works)) {
+			w := works[i]
+			switch l.e.metrics.commit(o.Result); o.Result {
+			case OK:
+				l.stored(w, o)
+			case Failed:
+				failed, cause = append(failed, w), o.Err
+			case Stale, Conflict:
+				l.forget(w.shard)
+				again = append(again, w.shard)
+			}
+		}
+		if works = failed; len(failed) == 0 {
+			break
+		}
+		if errors.Is(cause, ErrRefused) || !pause(ctx, attempt) {
+			return nil, fmt.Errorf("commit shard %d: %w", failed[0].shard.number, cause)
+		}
+	}
+	if len(again) > 0 {
+		err = l.readPositions(ctx)
+	}
+	return again, err
+}
+
+// ErrRefused is wrapped by errors of a Store that no retry can heal.
+var ErrRefused = errors.New("refused")
+
+// stored takes note of what a committed work changed.
+func (l *lane) stored(w *work, o Outcome) {
+	s := w.shard
+	for _, m := range w.step.Moves {
+		s.positions[m.Partition] = m.To
+	}
+	for _, x := range w.step.Writes {
+		if x.Due != KeepDue {
+			s.due = min(s.due, x.Due)
+		}
+	}
+	l.e.metrics.applied(w)
+	if o.Shared {
+		l.forget(s)
+	}
+	if len(w.step.Outbox) > 0 && l.e.hooks.Outbox != nil {
+		l.e.hooks.Outbox(s.number)
+	}
+}
+
+func (l *lane) readPositions(ctx context.Context) error {
+	for attempt := 0; ; attempt++ {
+		all, err := l.e.store.Positions(ctx)
+		if err == nil {
+			for n, s := range l.shards {
+				s.positions = all[n]
+			}
+			return nil
+		}
+		if errors.Is(err, ErrRefused) || !pause(ctx, attempt) {
+			return fmt.Errorf("read positions: %w", err)
+		}
+	}
+}
+
+// entries returns the accounts named, loading the missing in one trip.
+func (l *lane) entries(ctx context.Context, s *shard, names []string) error {
+	var missing []string
+	for _, name := range names {
+		if _, ok := s.accounts[name]; !ok {
+			missing = append(missing, name)
+			s.accounts[name] = nil
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	records, err := l.load(ctx, s, missing)
+	for i, name := range missing {
+		if err != nil {
+			delete(s.accounts, name)
+			continue
+		}
+		var e *entry
+		if e, err = open(l.e.model, records[i]); err != nil {
+			delete(s.accounts, name)
+			continue
+		}
+		s.accounts[name] = e
+		l.kept++
+	}
+	return err
+}
+
+func (l *lane) load(ctx context.Context, s *shard, names []string) ([]Record, error) {
+	for attempt := 0; ; attempt++ {
+		records, err := l.e.store.Load(ctx, s.number, names)
+		if err == nil {
+			return records, nil
+		}
+		if errors.Is(err, ErrRefused) || !pause(ctx, attempt) {
+			return nil, fmt.Errorf("load from shard %d: %w", s.number, err)
+		}
+	}
+}
+
+// shrink drops decoded accounts above the bound, any of them: they are loaded
+// again when they are needed.
+func (l *lane) shrink() {
+	for _, n := range l.order {
+		s := l.shards[n]
+		for name := range s.accounts {
+			if l.kept <= l.bound {
+				return
+			}
+			delete(s.accounts, name)
+			l.kept--
+		}
+	}
+}
+
+// work is what is to be committed for a shard, and what to count once it is.
+type work struct {
+	shard     *shard
+	step      Step
+	effects   [5]int // by scoring.Effect
+	crossings []scoring.CauseKind
+	forgotten scoring.Forgotten
+}
+
+func (w *work) empty() bool {
+	return len(w.step.Moves) == 0 && len(w.step.Writes) == 0 && len(w.step.Outbox) == 0
+}
+
+func steps(works []*work) []Step {
+	out := make([]Step, len(works))
+	for i, w := range works {
+		out[i] = w.step
+	}
+	return out
+}

@@ -1,0 +1,160 @@
+package memory
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"tidemark/pkg/engine"
+	"tidemark/pkg/store"
+)
+
+// Store is one process's view of a namespace in memory. Its methods may be called
+// by several goroutines. They fail only when ctx has ended.
+type Store struct {
+	space *space
+	seen  []uint64 // by shard: the commit that was this Store's last; guarded by space.mu
+}
+
+var _ engine.Store = (*Store)(nil)
+
+// space is what all Stores of a namespace share.
+type space struct {
+	// mu guards everything below and every Store's seen. Commits of whole batches
+	// are one critical section; nothing blocks inside.
+	mu         sync.Mutex
+	shards     []*shard
+	leases     map[string]lease
+	aliases    map[string]store.Alias
+	names      []string
+	watermarks map[engine.Partition]store.Watermark
+	models     []store.Model
+	listeners  map[chan int]struct{}
+}
+
+// shard is what Redis keeps under one hash tag.
+type shard struct {
+	commits   uint64 // how many there were; its value names the last one
+	positions map[engine.Partition]int64
+	records   map[string]engine.Record
+	numbers   map[string]uint64 // of the stored accounts, in the order of their first write
+	numbered  uint64
+	due       map[string]int64
+	tiers     map[string]map[string]bool
+	outbox    []store.Entry
+	entries   uint64 // how many there ever were: the next entry's number
+}
+
+type lease struct {
+	owner string
+	until time.Time
+}
+
+// New makes an empty namespace.
+func New(shards int) *Store {
+	s := &space{
+		leases: map[string]lease{}, aliases: map[string]store.Alias{},
+		watermarks: map[engine.Partition]store.Watermark{}, listeners: map[chan int]struct{}{},
+	}
+	for range shards {
+		s.shards = append(s.shards, &shard{
+			positions: map[engine.Partition]int64{}, records: map[string]engine.Record{},
+			numbers: map[string]uint64{}, due: map[string]int64{}, tiers: map[string]map[string]bool{},
+		})
+	}
+	return &Store{space: s, seen: make([]uint64, shards)}
+}
+
+// Peer makes another Store on the same namespace, as another process has it.
+func (s *Store) Peer() *Store {
+	return &Store{space: s.space, seen: make([]uint64, len(s.seen))}
+}
+
+// Shards is what New was given.
+func (s *Store) Shards() int { return len(s.space.shards) }
+
+// lock begins a critical section on a shard, or says why there is none.
+func (s *Store) lock(ctx context.Context, shards ...int) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for _, n := range shards {
+		if n < 0 || n >= s.Shards() {
+			return fmt.Errorf("shard %d is not between 0 and %d", n, s.Shards()-1)
+		}
+	}
+	s.space.mu.Lock()
+	return nil
+}
+
+// Positions implements engine.Store.
+func (s *Store) Positions(ctx context.Context) ([]map[engine.Partition]int64, error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.space.mu.Unlock()
+	out := make([]map[engine.Partition]int64, s.Shards())
+	for i, sh := range s.space.shards {
+		out[i] = maps.Clone(sh.positions)
+	}
+	return out, nil
+}
+
+// Load implements engine.Store.
+func (s *Store) Load(ctx context.Context, shard int, accounts []string) ([]engine.Record, error) {
+	if err := s.lock(ctx, shard); err != nil {
+		return nil, err
+	}
+	defer s.space.mu.Unlock()
+	var out []engine.Record
+	for _, account := range accounts {
+		r := s.space.shards[shard].records[account]
+		r.Account = account
+		out = append(out, clone(r))
+	}
+	return out, nil
+}
+
+func clone(r engine.Record) engine.Record {
+	r.State, r.Profile = bytes.Clone(r.State), bytes.Clone(r.Profile)
+	return r
+}
+
+// Due implements engine.Store. Of one instant, accounts come in the order of their bytes.
+func (s *Store) Due(ctx context.Context, shard int, upTo int64, limit int) ([]engine.Due, error) {
+	if err := s.lock(ctx, shard); err != nil {
+		return nil, err
+	}
+	defer s.space.mu.Unlock()
+	var out []engine.Due
+	for account, at := range s.space.shards[shard].due {
+		if at <= upTo {
+			out = append(out, engine.Due{Account: account, At: at})
+		}
+	}
+	slices.SortFunc(out, func(a, b engine.Due) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Account, b.Account))
+	})
+	return out[:min(len(out), max(limit, 0))], nil
+}
+
+// NextDue implements engine.Store.
+func (s *Store) NextDue(ctx context.Context, shards []int) ([]int64, error) {
+	if err := s.lock(ctx, shards...); err != nil {
+		return nil, err
+	}
+	defer s.space.mu.Unlock()
+	out := make([]int64, len(shards))
+	for i, n := range shards {
+		out[i] = engine.NoDue
+		for _, at := range s.space.shards[n].due {
+			out[i] = min(out[i], at)
+		}
+	}
+	return out, nil
+}

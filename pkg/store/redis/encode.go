@@ -1,0 +1,217 @@
+package redis
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+
+	"tidemark/pkg/engine"
+)
+
+// versionSize is the length of the version before a stored state. Scripts compare
+// it as bytes and never compute with it.
+const versionSize = 8
+
+// Places in the script's ARGV, and of its first keys.
+const (
+	argNumber = iota
+	argAfter
+	argOurs
+	argToken
+	argCheck
+	headerSize
+)
+
+const (
+	keyToken = iota + 1
+	keyMark
+	keyPositions
+	keyAccounts
+	keyProfiles
+	keyDue
+	keyOutbox
+	keyTiers
+	firstListing
+)
+
+// encoder builds the KEYS and ARGV of one step.
+type encoder struct {
+	keys []string
+	args []any
+}
+
+// encode lays a step out for commit.lua, with the header left empty. listed are
+// the tiers that have a listing in the shard; needed only where a step removes accounts.
+func encode(step engine.Step, k shardKeys, listed []string) *encoder {
+	e := &encoder{
+		keys: []string{k.token, k.mark, k.positions, k.accounts, k.profiles, k.due, k.outbox, k.tiers},
+		args: make([]any, headerSize, headerSize+8+3*len(step.Moves)+4*len(step.Writes)+8*len(step.Outbox)),
+	}
+	e.moves(step.Moves)
+	e.accounts(step.Writes)
+	e.profiles(step.Writes)
+	e.due(step.Writes)
+	e.listings(step.Writes, k, listed)
+	for _, m := range step.Outbox {
+		e.write("XADD", keyOutbox, []any{"*", "a", m.Account, "v", m.Value})
+	}
+	e.positions(step.Moves)
+	return e
+}
+
+func (e *encoder) count(n int) { e.args = append(e.args, strconv.Itoa(n)) }
+
+// write adds one command; none where there are no arguments.
+func (e *encoder) write(command string, key int, args []any) {
+	if len(args) == 0 {
+		return
+	}
+	e.args = append(e.args, command, strconv.Itoa(key))
+	e.count(len(args))
+	e.args = append(e.args, args...)
+}
+
+func (e *encoder) moves(moves []engine.Move) {
+	e.count(len(moves))
+	for _, m := range moves {
+		e.args = append(e.args, partitionField(m.Partition))
+	}
+	for _, m := range moves {
+		e.args = append(e.args, strconv.FormatInt(m.From, 10))
+	}
+	for _, m := range moves {
+		e.args = append(e.args, strconv.FormatInt(m.To, 10))
+	}
+}
+
+func (e *encoder) positions(moves []engine.Move) {
+	args := make([]any, 0, 2*len(moves))
+	for _, m := range moves {
+		args = append(args, partitionField(m.Partition), strconv.FormatInt(m.To, 10))
+	}
+	e.write("HSET", keyPositions, args)
+}
+
+// accounts adds what the script checks and stores: the values begin with the
+// version that they will have, the old versions follow in one string.
+func (e *encoder) accounts(writes []engine.Write) {
+	sets, size := 0, 0
+	for _, w := range writes {
+		if w.State != nil {
+			sets++
+			size += versionSize + len(w.State)
+		}
+	}
+	e.count(sets)
+	e.count(len(writes) - sets)
+	values := make([]byte, 0, size)
+	versions := make([]byte, 0, versionSize*len(writes))
+	for _, w := range writes {
+		if w.State == nil {
+			continue
+		}
+		start := len(values)
+		values = binary.BigEndian.AppendUint64(values, w.Was+1)
+		values = append(values, w.State...)
+		versions = binary.BigEndian.AppendUint64(versions, w.Was)
+		e.args = append(e.args, w.Account, values[start:])
+	}
+	for _, w := range writes {
+		if w.State == nil {
+			e.args = append(e.args, w.Account)
+			versions = binary.BigEndian.AppendUint64(versions, w.Was)
+		}
+	}
+	e.args = append(e.args, versions)
+}
+
+func (e *encoder) profiles(writes []engine.Write) {
+	var set, remove []any
+	for _, w := range writes {
+		switch {
+		case w.State == nil, w.Profile != nil && len(w.Profile) == 0:
+			remove = append(remove, w.Account)
+		case w.Profile != nil:
+			set = append(set, w.Account, w.Profile)
+		}
+	}
+	e.write("HSET", keyProfiles, set)
+	e.write("HDEL", keyProfiles, remove)
+}
+
+func (e *encoder) due(writes []engine.Write) {
+	var set, remove []any
+	for _, w := range writes {
+		switch {
+		case w.State == nil, w.Due == engine.NoDue:
+			remove = append(remove, w.Account)
+		case w.Due != engine.KeepDue:
+			set = append(set, strconv.FormatInt(w.Due, 10), w.Account)
+		}
+	}
+	e.write("ZADD", keyDue, set)
+	e.write("ZREM", keyDue, remove)
+}
+
+// listings adds the listings by tier. An account that is removed leaves all that
+// exist: the store cannot see which one it is in.
+func (e *encoder) listings(writes []engine.Write, k shardKeys, listed []string) {
+	leave, enter, removed := map[string][]any{}, map[string][]any{}, []any(nil)
+	tiers := map[string]bool{}
+	for _, w := range writes {
+		switch {
+		case w.State == nil:
+			removed = append(removed, w.Account)
+			if w.TierWas != "" {
+				tiers[w.TierWas] = true
+			}
+		case w.Tier != w.TierWas:
+			if w.TierWas != "" {
+				tiers[w.TierWas] = true
+				leave[w.TierWas] = append(leave[w.TierWas], w.Account)
+			}
+			if w.Tier != "" {
+				tiers[w.Tier] = true
+				enter[w.Tier] = append(enter[w.Tier], "0", w.Account)
+			}
+		}
+	}
+	if removed != nil {
+		for _, tier := range listed {
+			tiers[tier] = true
+		}
+	}
+	for i, tier := range slices.Sorted(maps.Keys(tiers)) {
+		e.keys = append(e.keys, k.tier(tier))
+		e.write("ZREM", firstListing+i, append(leave[tier], removed...))
+		if enter[tier] != nil {
+			e.write("ZADD", firstListing+i, enter[tier])
+			e.write("SADD", keyTiers, []any{tier})
+		}
+	}
+}
+
+// digest tells whether two steps are the same, their header apart.
+func (e *encoder) digest() [sha256.Size]byte {
+	h := sha256.New()
+	add := func(b []byte) {
+		_ = binary.Write(h, binary.BigEndian, int64(len(b))) // a hash never fails
+		_, _ = h.Write(b)
+	}
+	for _, key := range e.keys {
+		add([]byte(key))
+	}
+	for _, arg := range e.args[headerSize:] {
+		switch v := arg.(type) {
+		case string:
+			_ = binary.Write(h, binary.BigEndian, int64(len(v)))
+			_, _ = io.WriteString(h, v)
+		case []byte:
+			add(v)
+		}
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}

@@ -1,0 +1,79 @@
+package redis
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"tidemark/pkg/engine"
+)
+
+// keys builds the names of all keys of a namespace. Those of a shard carry its
+// number as hash tag, so that they lie in one slot of a cluster.
+type keys struct {
+	namespace string
+	shards    []shardKeys
+}
+
+// shardKeys are the keys of one shard.
+type shardKeys struct {
+	prefix    string
+	token     string // string: who committed last
+	mark      string // string: this process's last commit here; expires
+	positions string // hash: topic/partition → next offset
+	accounts  string // hash: account → version (8 bytes) and state
+	profiles  string // hash: account → profile
+	due       string // sorted set: account by due instant
+	outbox    string // stream: a = account, v = value
+	tiers     string // set: the tiers that have, or had, a listing here
+	lease     string // string: owner of the shard; expires
+	aliases   string // hash: domain → time and account (of domains, not of this shard's accounts)
+}
+
+func newKeys(namespace string, shards int, process string) keys {
+	k := keys{namespace: namespace, shards: make([]shardKeys, shards)}
+	for i := range k.shards {
+		p := fmt.Sprintf("%s:{%03d}:", namespace, i)
+		k.shards[i] = shardKeys{
+			prefix: p, token: p + "token", mark: p + "mark:" + process,
+			positions: p + "positions", accounts: p + "accounts", profiles: p + "profiles",
+			due: p + "due", outbox: p + "outbox", tiers: p + "tiers", lease: p + "lease", aliases: p + "aliases",
+		}
+	}
+	return k
+}
+
+// tier is a sorted set of equal scores: the accounts in a tier, by name.
+func (k shardKeys) tier(name string) string { return k.prefix + "tier:" + name }
+
+func (k keys) meta() string             { return k.namespace + ":meta" }
+func (k keys) names() string            { return k.namespace + ":names" }
+func (k keys) models() string           { return k.namespace + ":models" }
+func (k keys) watermarks() string       { return k.namespace + ":watermarks" }
+func (k keys) wake() string             { return k.namespace + ":wake" }
+func (k keys) lease(name string) string { return k.namespace + ":lease:" + name }
+
+// aliasBucket spreads domains over the shards' slots. The function is part of the
+// stored layout: FNV-1a of the domain, modulo the number of shards.
+func (k keys) aliasBucket(domain string) int {
+	h := uint32(2166136261)
+	for i := range len(domain) {
+		h = (h ^ uint32(domain[i])) * 16777619
+	}
+	return int(h % uint32(len(k.shards)))
+}
+
+// partitionField names a partition inside a hash. Topics hold no slash.
+func partitionField(p engine.Partition) string { return p.Topic + "/" + strconv.Itoa(p.ID) }
+
+func parsePartition(field string) (engine.Partition, error) {
+	slash := strings.LastIndexByte(field, '/')
+	if slash < 0 {
+		return engine.Partition{}, fmt.Errorf("field %q is not topic/partition", field)
+	}
+	id, err := strconv.Atoi(field[slash+1:])
+	if err != nil {
+		return engine.Partition{}, fmt.Errorf("field %q is not topic/partition", field)
+	}
+	return engine.Partition{Topic: field[:slash], ID: id}, nil
+}

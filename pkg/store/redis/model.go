@@ -1,0 +1,47 @@
+package redis
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"tidemark/pkg/store"
+)
+
+// AddModel appends m to the list of models, unless the last one has the same hash.
+// A late repeat does not bring back a model that another has followed: an entry of
+// the same hash and instant among the latest 16 is not appended again either.
+func (s *Store) AddModel(ctx context.Context, m store.Model) error {
+	if m.Hash == "" || strings.ContainsAny(m.Hash, " \n") {
+		return fmt.Errorf("add model %q: hash %q is empty or has spaces", m.Name, m.Hash)
+	}
+	body, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("add model %q: %w", m.Name, err)
+	}
+	id := fmt.Sprintf("%s %d", m.Hash, m.EffectiveAt)
+	return s.try(ctx, "add model", func() error {
+		return s.client.EvalSha(ctx, s.scripts.model.sha, []string{s.keys.models()}, m.Hash, id, id+"\n"+string(body)).Err()
+	})
+}
+
+// Models returns all models in the order in which they were added; the last one is in force.
+func (s *Store) Models(ctx context.Context) ([]store.Model, error) {
+	var entries []string
+	err := s.try(ctx, "read models", func() (err error) {
+		entries, err = s.client.LRange(ctx, s.keys.models(), 0, -1).Result()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]store.Model, len(entries))
+	for i, entry := range entries {
+		_, body, _ := strings.Cut(entry, "\n")
+		if err := json.Unmarshal([]byte(body), &out[i]); err != nil {
+			return nil, fmt.Errorf("read model %d of %d: %w", i+1, len(entries), err)
+		}
+	}
+	return out, nil
+}

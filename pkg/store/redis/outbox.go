@@ -1,0 +1,104 @@
+package redis
+
+import (
+	"context"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"tidemark/pkg/store"
+)
+
+// Outbox returns at most limit entries of the shard's outbox in order, those after
+// the entry with the given ID; "" begins at the oldest.
+func (s *Store) Outbox(ctx context.Context, shard int, after string, limit int) ([]store.Entry, error) {
+	k, err := s.shard(shard)
+	if err != nil || limit <= 0 {
+		return nil, err
+	}
+	start := "-"
+	if after != "" {
+		start = "(" + after
+	}
+	var found []goredis.XMessage
+	err = s.try(ctx, "read outbox", func() (err error) {
+		found, err = s.client.XRangeN(ctx, k.outbox, start, "+", int64(limit)).Result()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]store.Entry, len(found))
+	for i, m := range found {
+		account, _ := m.Values["a"].(string)
+		value, _ := m.Values["v"].(string)
+		out[i] = store.Entry{ID: m.ID, Account: account, Value: []byte(value)}
+	}
+	return out, nil
+}
+
+// trimChunk keeps one command short.
+const trimChunk = 1000
+
+// Trim removes published entries. IDs that are gone already are no error.
+func (s *Store) Trim(ctx context.Context, shard int, ids []string) error {
+	k, err := s.shard(shard)
+	if err != nil {
+		return err
+	}
+	return s.pipe(ctx, "trim outbox", func(p goredis.Pipeliner) {
+		for first := 0; first < len(ids); first += trimChunk {
+			p.XDel(ctx, k.outbox, ids[first:min(first+trimChunk, len(ids))]...)
+		}
+	})
+}
+
+// OutboxDepth is the number of entries in all outboxes, in one round trip.
+func (s *Store) OutboxDepth(ctx context.Context) (int64, error) {
+	shards := make([]int, s.Shards())
+	for i := range shards {
+		shards[i] = i
+	}
+	lengths, err := s.outboxLengths(ctx, shards)
+	var sum int64
+	for _, n := range lengths {
+		sum += n
+	}
+	return sum, err
+}
+
+// PendingShards returns those of the shards whose outbox is not empty, in one round trip.
+func (s *Store) PendingShards(ctx context.Context, shards []int) ([]int, error) {
+	lengths, err := s.outboxLengths(ctx, shards)
+	if err != nil {
+		return nil, err
+	}
+	var out []int
+	for i, n := range lengths {
+		if n > 0 {
+			out = append(out, shards[i])
+		}
+	}
+	return out, nil
+}
+
+func (s *Store) outboxLengths(ctx context.Context, shards []int) ([]int64, error) {
+	for _, shard := range shards {
+		if _, err := s.shard(shard); err != nil {
+			return nil, err
+		}
+	}
+	replies := make([]*goredis.IntCmd, len(shards))
+	err := s.pipe(ctx, "measure outboxes", func(p goredis.Pipeliner) {
+		for i, shard := range shards {
+			replies[i] = p.XLen(ctx, s.keys.shards[shard].outbox)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]int64, len(shards))
+	for i, reply := range replies {
+		out[i] = reply.Val()
+	}
+	return out, nil
+}

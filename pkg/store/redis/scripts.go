@@ -1,0 +1,95 @@
+package redis
+
+import (
+	"context"
+	"crypto/sha1" //nolint:gosec // the script cache's own key, not a protection
+	_ "embed"
+	"encoding/hex"
+	"errors"
+	"strings"
+
+	goredis "github.com/redis/go-redis/v9"
+)
+
+//go:embed lua/commit.lua
+var commitSource string
+
+//go:embed lua/meta.lua
+var metaSource string
+
+//go:embed lua/lease_acquire.lua
+var acquireSource string
+
+//go:embed lua/lease_release.lua
+var releaseSource string
+
+//go:embed lua/alias_claim.lua
+var aliasClaimSource string
+
+//go:embed lua/alias_release.lua
+var aliasReleaseSource string
+
+//go:embed lua/names.lua
+var namesSource string
+
+//go:embed lua/model.lua
+var modelSource string
+
+// script is a source and the name that the server's cache knows it by.
+type script struct{ source, sha string }
+
+// scripts are all that a Store calls.
+type scripts struct {
+	commit, meta, acquire, release, aliasClaim, aliasRelease, names, model script
+}
+
+// newScripts prepares the sources. Real servers get them with the shebang: with
+// it the server refuses a script before its first command when memory is out,
+// instead of failing in the middle. miniredis knows no shebang and gets an empty
+// line there, so that line numbers stay.
+func newScripts(embedded bool) scripts {
+	prepare := func(source string) script {
+		if embedded {
+			source = strings.TrimPrefix(source, "#!lua")
+		}
+		sum := sha1.Sum([]byte(source)) //nolint:gosec // see the import
+		return script{source: source, sha: hex.EncodeToString(sum[:])}
+	}
+	return scripts{
+		commit: prepare(commitSource), meta: prepare(metaSource),
+		acquire: prepare(acquireSource), release: prepare(releaseSource),
+		aliasClaim: prepare(aliasClaimSource), aliasRelease: prepare(aliasReleaseSource),
+		names: prepare(namesSource), model: prepare(modelSource),
+	}
+}
+
+func (s scripts) all() []script {
+	return []script{s.commit, s.meta, s.acquire, s.release, s.aliasClaim, s.aliasRelease, s.names, s.model}
+}
+
+// onConnect loads the scripts on every new connection, which covers restarts,
+// failovers and nodes that join. It fails only if the connection does: sentinels
+// get here too and know no SCRIPT, and a server that forbids it says so again
+// when the script is first called.
+func (s scripts) onConnect(ctx context.Context, cn *goredis.Conn) error {
+	_, err := cn.Pipelined(ctx, func(p goredis.Pipeliner) error {
+		for _, sc := range s.all() {
+			p.ScriptLoad(ctx, sc.source)
+		}
+		return nil
+	})
+	if reply := goredis.Error(nil); errors.As(err, &reply) {
+		return nil
+	}
+	return err
+}
+
+// load loads the scripts on every server, after one of them had forgotten.
+func (s scripts) load(ctx context.Context, client goredis.UniversalClient) error {
+	for _, sc := range s.all() {
+		if err := client.ScriptLoad(ctx, sc.source).Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

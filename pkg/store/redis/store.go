@@ -1,0 +1,150 @@
+package redis
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+
+	"tidemark/pkg/engine"
+)
+
+// Store is one process's view of a namespace. Open makes one; its methods may be
+// called by several goroutines.
+type Store struct {
+	cfg     Config
+	log     zerolog.Logger
+	client  goredis.UniversalClient
+	scripts scripts
+	keys    keys
+	process string // what no other process has, and no other Store
+	fresh   bool
+	states  []shardState
+	stats   counters
+}
+
+var _ engine.Store = (*Store)(nil)
+
+// Shards is the number of shards, as written when the namespace was made.
+func (s *Store) Shards() int { return len(s.keys.shards) }
+
+// Fresh is true when Open found nothing and made the namespace. A process that
+// expects its state there should not begin from nothing in silence.
+func (s *Store) Fresh() bool { return s.fresh }
+
+// Ping asks the server, or one of a cluster's, for a sign of life. It does not repeat.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.client.Ping(ctx).Err(); err != nil {
+		return &Error{Op: "ping redis", Class: Classify(err), Err: err}
+	}
+	return nil
+}
+
+// Close closes all connections. Calls under way end with an error of class
+// Closed, and so do later ones. A second Close does nothing.
+func (s *Store) Close() error {
+	if err := s.client.Close(); err != nil && !errors.Is(err, goredis.ErrClosed) {
+		return fmt.Errorf("close redis: %w", err)
+	}
+	return nil
+}
+
+// Positions implements engine.Store, in one round trip.
+func (s *Store) Positions(ctx context.Context) ([]map[engine.Partition]int64, error) {
+	replies := make([]*goredis.MapStringStringCmd, s.Shards())
+	err := s.pipe(ctx, "read positions", func(p goredis.Pipeliner) {
+		for i, k := range s.keys.shards {
+			replies[i] = p.HGetAll(ctx, k.positions)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]map[engine.Partition]int64, len(replies))
+	for i, reply := range replies {
+		if out[i], err = parsePositions(reply.Val()); err != nil {
+			return nil, fmt.Errorf("read positions of %s: %w", s.keys.shards[i].positions, err)
+		}
+	}
+	return out, nil
+}
+
+// Load implements engine.Store, in one round trip. State and profile of a record
+// belong together: they are read in one transaction.
+func (s *Store) Load(ctx context.Context, shard int, accounts []string) ([]engine.Record, error) {
+	if len(accounts) == 0 {
+		return nil, nil
+	}
+	k, err := s.shard(shard)
+	if err != nil {
+		return nil, err
+	}
+	var states, profiles *goredis.SliceCmd
+	err = s.try(ctx, "load accounts", func() error {
+		_, err := s.client.TxPipelined(ctx, func(p goredis.Pipeliner) error {
+			states = p.HMGet(ctx, k.accounts, accounts...)
+			profiles = p.HMGet(ctx, k.profiles, accounts...)
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return records(accounts, states.Val(), profiles.Val())
+}
+
+func records(accounts []string, states, profiles []any) ([]engine.Record, error) {
+	if len(states) != len(accounts) || len(profiles) != len(accounts) {
+		return nil, fmt.Errorf("load accounts: asked for %d, got %d states and %d profiles",
+			len(accounts), len(states), len(profiles))
+	}
+	out := make([]engine.Record, len(accounts))
+	for i, account := range accounts {
+		r := engine.Record{Account: account}
+		if value, stored := states[i].(string); stored {
+			if len(value) < versionSize {
+				return nil, fmt.Errorf("load account %q: the stored value has %d bytes and no version; "+
+					"something else writes to this namespace", account, len(value))
+			}
+			packed := []byte(value)
+			r.Version = binary.BigEndian.Uint64(packed)
+			r.State = packed[versionSize:]
+		}
+		if profile, stored := profiles[i].(string); stored {
+			r.Profile = []byte(profile)
+		}
+		out[i] = r
+	}
+	return out, nil
+}
+
+// shard gives the keys of a shard, or an error for a number that is none.
+func (s *Store) shard(n int) (shardKeys, error) {
+	if n < 0 || n >= len(s.keys.shards) {
+		return shardKeys{}, fmt.Errorf("shard %d is not between 0 and %d", n, len(s.keys.shards)-1)
+	}
+	return s.keys.shards[n], nil
+}
+
+// shardState is what a process remembers of a shard between its commits.
+type shardState struct {
+	// mu lets one Commit at a time work on the shard: the numbers below must
+	// reach the server in order. It is held over the network on purpose. Commits
+	// of several shards lock them in ascending order.
+	mu sync.Mutex
+	// number is the attempt number given out last.
+	number uint64
+	// token is what our last commit left in the shard; "" before the first.
+	token string
+	// check asks the script to compare versions even where the token is ours: the
+	// last call met someone else or failed, so that steps that were prepared before
+	// its outcome was known may rest on old records.
+	check bool
+	// pending are the attempts whose outcome is unknown, in order.
+	pending []pendingAttempt
+}

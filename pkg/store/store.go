@@ -1,0 +1,48 @@
+// Package store holds the words that the stores share: what lies in an outbox,
+// what an alias, a watermark and a stored model are. The engine's own contract
+// is engine.Store; DESIGN.md in this folder says how the stores keep it.
+//
+// The implementations are store/redis (production) and store/memory (unit
+// tests); store/storetest is the contract as a suite. The API is internal to
+// this repository and may change with it.
+package store
+
+import "errors"
+
+// ErrCursor is returned by listings for a cursor that none of them gave out.
+// The caller's input is wrong: do not retry.
+var ErrCursor = errors.New("unknown cursor")
+
+// Entry is one message that waits in a shard's outbox. Publish it before
+// trimming it; entries of one shard are in the order of their commits.
+type Entry struct {
+	// ID orders the entries of a shard. It is opaque: pass it back as it is.
+	ID      string
+	Account string // the Kafka key
+	Value   []byte
+}
+
+// Alias says that a domain belongs to an account, since Time.
+type Alias struct {
+	Domain, Account string
+	// Time is the instant of the profile that claims the domain, in Unix
+	// milliseconds: of two claims the later one has it.
+	Time int64
+}
+
+// Watermark is what an instance says about one input partition. Both are
+// instants in Unix milliseconds and opaque to the store.
+type Watermark struct {
+	Consumed, Frontier int64
+}
+
+// Model is a model that was in force from EffectiveAt on.
+type Model struct {
+	Hash    string `json:"hash"`
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	// EffectiveAt is in Unix milliseconds.
+	EffectiveAt int64 `json:"effective_at"`
+	// Source is the file as it was written.
+	Source string `json:"source"`
+}

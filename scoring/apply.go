@@ -1,0 +1,297 @@
+package scoring
+
+import (
+	"slices"
+	"strings"
+)
+
+// Effect is what became of an input.
+type Effect uint8
+
+// The effects of an input on its account.
+const (
+	// Counted: the input took part, even if every once_per window had its event.
+	Counted Effect = iota
+	// Duplicate: the identity arrived before; nothing changed.
+	Duplicate
+	// Unmatched: no signal matches the event; nothing changed.
+	Unmatched
+	// Outdated: a profile older than the present one; nothing changed.
+	Outdated
+	// Unscored: an outcome; nothing changed.
+	Unscored
+)
+
+// Outcome is what an input did.
+type Outcome struct {
+	Effect    Effect
+	Crossings []Crossing // in order; publish only after the state is stored
+	Forgotten Forgotten
+	// Changed is false when the account is exactly as it was.
+	Changed bool
+	// ProfileChanged is true when the profile was replaced or erased.
+	ProfileChanged bool
+}
+
+// Apply does one input. Crossings due at or before the low watermark happen
+// first, and those due at or before the event's own time; then the event counts,
+// and the tier is evaluated at the account's clock (SPEC 4, Time).
+func (m *Model) Apply(a *Account, e *Event, watermark int64) Outcome {
+	var out Outcome
+	m.advance(a, watermark, &out)
+	switch e.Kind {
+	case KindProfile:
+		m.applyProfile(a, e, &out)
+	case KindErasure:
+		m.applyErasure(a, e, &out)
+	case KindTombstone:
+		m.applyTombstone(a, e, &out)
+	case KindOutcome:
+		out.Effect = Unscored
+	default:
+		m.applyEvent(a, e, &out)
+	}
+	return out
+}
+
+// Advance does what time alone does to the account until the instant t, t included.
+func (m *Model) Advance(a *Account, t int64) Outcome {
+	var out Outcome
+	m.advance(a, t, &out)
+	return out
+}
+
+func (m *Model) advance(a *Account, t int64, out *Outcome) {
+	for a.Begun && a.Clock < t && !m.quiet(a, t) {
+		at, ok := m.NextCrossing(a)
+		if !ok || at > t {
+			return
+		}
+		m.cross(a, at, out)
+	}
+}
+
+// cross makes the crossing that NextCrossing solved: the instant itself decides,
+// whatever the score's last bit there says.
+func (m *Model) cross(a *Account, at int64, out *Outcome) {
+	var since, r reading
+	m.read(&since, a, a.Clock)
+	m.read(&r, a, at)
+	out.add(m, a, m.move(a, &r, m.decide(a, &r, &since), Cause{Kind: CauseDecay}))
+}
+
+func (o *Outcome) add(m *Model, a *Account, x Crossing) {
+	if at, ok := m.Demotion(a); ok {
+		x.DemotesAt = &at
+	}
+	o.Crossings = append(o.Crossings, x)
+	o.Changed = true
+}
+
+// evaluate does the tier rules at the account's clock, where something happened.
+func (m *Model) evaluate(a *Account, cause Cause, out *Outcome) {
+	var r reading
+	m.read(&r, a, a.Clock)
+	if v := m.decide(a, &r, nil); v.move {
+		out.add(m, a, m.move(a, &r, v, cause))
+	}
+}
+
+// enter moves the clock to an input's time, after the crossings on the way.
+func (m *Model) enter(a *Account, t int64, out *Outcome) {
+	m.advance(a, t, out)
+	if !a.Begun || t > a.Clock {
+		a.Clock, a.Begun = t, true
+	}
+	a.expireMarks()
+	out.Changed = true
+}
+
+func (m *Model) applyEvent(a *Account, e *Event, out *Outcome) {
+	var buf [8]int
+	matched := m.matches(buf[:0], e)
+	if len(matched) == 0 {
+		out.Effect = Unmatched
+		return
+	}
+	if m.repeated(a, e, out) {
+		return
+	}
+	m.enter(a, e.Time, out)
+	matched = m.count(a, e, matched, out)
+	m.evaluate(a, m.causeOf(e, matched), out)
+}
+
+func (m *Model) repeated(a *Account, e *Event, out *Outcome) bool {
+	dup, forgotten := a.seen(Identity(e.Source, e.ID), e.Arrived)
+	out.Forgotten.Identities += forgotten
+	if dup {
+		out.Effect = Duplicate
+	}
+	return dup
+}
+
+// count adds the event to the sums of its signals, to the committee and to the
+// surges of the groups it counts for. It returns the signals that counted it.
+func (m *Model) count(a *Account, e *Event, matched []int, out *Outcome) []int {
+	who := e.Contact.identity()
+	multiplier := m.multiplier(e.Contact)
+	var positive bool
+	counted := matched[:0]
+	for _, i := range matched {
+		s := &m.signals[i]
+		positive = positive || s.points > 0
+		if s.oncePer > 0 {
+			ok, forgotten := a.first(s.number, who, e.Time, s.oncePer)
+			out.Forgotten.Marks += forgotten
+			if !ok {
+				continue
+			}
+		}
+		x := e.Strength
+		if s.bySeniority {
+			x = float64(e.Strength * multiplier)
+		}
+		a.add(s.number, x, e.Time, s.halfLife)
+		counted = append(counted, i)
+	}
+	if positive && who != 0 {
+		out.Forgotten.People += a.meet(who, m.role(e.Contact), e.Time)
+	}
+	for i := range m.surges {
+		s := &m.surges[i]
+		if slices.ContainsFunc(counted, func(k int) bool { return m.signals[k].group == s.group }) {
+			a.surge(s, e.Strength, e.Time)
+		}
+	}
+	return counted
+}
+
+// identity is the person's fingerprint, 0 for nobody.
+func (c *Contact) identity() uint64 {
+	switch {
+	case c == nil:
+		return 0
+	case c.ID != "":
+		return Person(c.ID)
+	case c.Email != "":
+		return Person(strings.ToLower(c.Email))
+	}
+	return 0
+}
+
+func (m *Model) causeOf(e *Event, matched []int) Cause {
+	c := Cause{Kind: CauseEvent, ID: e.ID, Source: e.Source, Type: e.Type, Signals: []string{}}
+	for _, i := range matched {
+		c.Signals = append(c.Signals, m.signals[i].name)
+	}
+	return c
+}
+
+func (m *Model) applyProfile(a *Account, e *Event, out *Outcome) {
+	if a.profile != nil && e.Time < a.profileTime {
+		out.Effect = Outdated
+		return
+	}
+	if m.repeated(a, e, out) {
+		return
+	}
+	m.enter(a, e.Time, out)
+	a.profile, a.profileTime = e.Profile, e.Time
+	a.standing = m.stand(a.profile)
+	out.ProfileChanged = true
+	m.evaluate(a, Cause{Kind: CauseProfile}, out)
+}
+
+func (m *Model) applyErasure(a *Account, e *Event, out *Outcome) {
+	if m.repeated(a, e, out) {
+		return
+	}
+	m.enter(a, e.Time, out)
+	for _, identity := range e.Erased {
+		a.forget(Person(identity))
+	}
+	m.evaluate(a, Cause{Kind: CauseErasure}, out)
+}
+
+// applyTombstone erases the account. Above the lowest tier it leaves first, so
+// that every enter is matched by one exit.
+func (m *Model) applyTombstone(a *Account, e *Event, out *Outcome) {
+	if !a.Begun {
+		return
+	}
+	m.enter(a, e.Time, out)
+	if m.tier(a) != m.last() {
+		var r reading
+		m.read(&r, a, a.Clock)
+		x := m.move(a, &r, verdict{move: true, to: m.last()}, Cause{Kind: CauseErasure})
+		out.Crossings = append(out.Crossings, x)
+	}
+	out.ProfileChanged = a.profile != nil
+	a.wipe()
+	m.Open(a)
+}
+
+// Adopt puts the account under this model at instant t, the instant it takes
+// effect; before was in force until then, and the account is open under it.
+// Crossings due before t are the model before's. Intensities stay, so new points,
+// limits and tiers apply to history at once; a changed half-life applies from t on.
+func (m *Model) Adopt(a *Account, before *Model, t int64) Outcome {
+	var out Outcome
+	if !a.Begun {
+		m.Open(a)
+		return out
+	}
+	before.advance(a, t, &out)
+	a.Clock = max(a.Clock, t)
+	before.settle(a)
+	m.Open(a)
+	out.Changed = true
+	if _, kept := m.tierOf[a.tier]; a.tiered && !kept {
+		m.rehome(a, before, &out)
+	} else {
+		m.evaluate(a, Cause{Kind: CauseModel}, &out)
+	}
+	return out
+}
+
+// settle brings every sum to the account's clock, so that another half-life
+// applies from there on.
+func (m *Model) settle(a *Account) {
+	for i := range a.sums {
+		s := &a.sums[i]
+		if k, ok := m.byNumber[s.number]; ok {
+			s.x *= decay(a.Clock-s.at, m.signals[k].halfLife)
+			s.at = a.Clock
+		}
+	}
+	for i := range m.surges {
+		if p := a.pairOf(m.surges[i].number); p != nil {
+			p.short, p.long = m.surges[i].at(p, a.Clock)
+			p.at = a.Clock
+		}
+	}
+}
+
+// rehome moves an account whose tier this model does not have to the best tier
+// that it attains: who entered the old tier must see it left.
+func (m *Model) rehome(a *Account, before *Model, out *Outcome) {
+	var r reading
+	m.read(&r, a, a.Clock)
+	v := verdict{move: true, to: m.last(), byScore: true}
+	for i := range m.last() {
+		if m.attained(i, &r, nil) && m.cooled(a, i, r.at) {
+			v.to = i
+			break
+		}
+	}
+	old := before.tiers[before.tier(a)]
+	x := m.move(a, &r, v, Cause{Kind: CauseModel})
+	x.Up = m.tiers[v.to].min > old.min
+	x.MQA = m.tiers[v.to].mqa && !old.mqa
+	x.Threshold = nil
+	if v.to != m.last() {
+		x.Threshold = &m.tiers[v.to].min
+	}
+	out.add(m, a, x)
+}

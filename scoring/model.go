@@ -1,0 +1,292 @@
+package scoring
+
+import (
+	"math"
+	"regexp"
+	"strings"
+)
+
+// Model is a compiled Spec. It is immutable: any number of goroutines may use it.
+type Model struct {
+	spec  Spec
+	hash  string
+	names *Names
+
+	icp       *icp
+	fit       []fitRule
+	fitCap    float64
+	seniority []pattern
+	roles     []pattern
+	// unknownMultiplier is the multiplier of labels that have none.
+	unknownMultiplier float64
+
+	groups    []group
+	signals   []signal
+	byType    map[string][]int // exact types → signals, prefixes included
+	prefixed  []int            // signals that match a prefix
+	byNumber  map[uint32]int   // dictionary number → signal
+	committee committee
+	surges    []surge
+	min, max  float64
+	tiers     []tier
+	tierOf    map[uint32]int // dictionary number → tier
+
+	// stranger is the standing of an account without a profile.
+	stranger standing
+}
+
+type icp struct {
+	require, exclude []condition
+	unknownInside    bool
+	outsideMax       float64
+}
+
+type condition struct {
+	text string
+	eval func(map[string]any) Truth
+}
+
+type fitRule struct {
+	name   string
+	when   func(map[string]any) Truth
+	points float64
+}
+
+type pattern struct {
+	re *regexp.Regexp
+	is string
+}
+
+type group struct {
+	name       string
+	cap, floor float64
+	signals    []int // in declared order
+}
+
+type signal struct {
+	name        string
+	number      uint32
+	group       int
+	typ         string // without the star
+	prefix      bool
+	where       func(*Event) Truth // nil: always holds
+	points      float64
+	halfLife    int64
+	limit       float64
+	oncePer     int64
+	bySeniority bool
+}
+
+type committee struct {
+	window  int64
+	perRole float64
+	cap     float64
+}
+
+type surge struct {
+	name             string
+	number           uint32
+	group            int
+	short, long      int64
+	ratio, min, adds float64
+}
+
+type tier struct {
+	name       string
+	number     uint32
+	min        float64 // −∞ for the last
+	mqa        bool
+	hysteresis float64
+	dwell      int64
+	cooldown   int64
+	people     int
+	roles      int
+	groups     []figure
+}
+
+type figure struct {
+	group int
+	min   float64
+}
+
+const unknownLabel = "unknown"
+
+// defaultWindow is the committee's window where a model does not give one.
+const defaultWindow = 30 * Day
+
+// Compile checks a Spec and makes a Model of it. The error is a Faults with
+// every mistake, in the order of the spec. The hash names the model in outputs;
+// names must hold all of spec.Names().
+func Compile(spec Spec, hash string, conditions Conditions, names *Names) (*Model, error) {
+	c := compiler{spec: &spec, conditions: conditions, names: names}
+	m := &Model{spec: spec, hash: hash, names: names}
+	c.header()
+	c.profileRules(m)
+	c.contacts(m)
+	c.groups(m)
+	c.signals(m)
+	c.committee(m)
+	c.surges(m)
+	c.score(m)
+	c.tiers(m)
+	c.portfolio()
+	if len(c.faults) > 0 {
+		return nil, c.faults
+	}
+	m.stranger = m.stand(nil)
+	return m, nil
+}
+
+// Name is the model's name.
+func (m *Model) Name() string { return m.spec.Name }
+
+// Version is the model's version, as its author counts.
+func (m *Model) Version() int { return m.spec.Version }
+
+// Hash names the exact model.
+func (m *Model) Hash() string { return m.hash }
+
+// Spec is what the model was compiled from. It must not be changed.
+func (m *Model) Spec() Spec { return m.spec }
+
+// Tiers are the names of the tiers, best first.
+func (m *Model) Tiers() []string {
+	names := make([]string, len(m.tiers))
+	for i, t := range m.tiers {
+		names[i] = t.name
+	}
+	return names
+}
+
+// Above is the next better tier than the account's, and its least score; empty
+// where there is none.
+func (m *Model) Above(a *Account) (name string, min float64) {
+	if c := m.tier(a); c > 0 {
+		return m.tiers[c-1].name, m.tiers[c-1].min
+	}
+	return "", 0
+}
+
+// last is the index of the worst tier, in which accounts begin.
+func (m *Model) last() int { return len(m.tiers) - 1 }
+
+// candidates are the signals whose match.type fits the event's type.
+func (m *Model) candidates(typ string) []int {
+	if found, ok := m.byType[typ]; ok {
+		return found
+	}
+	var found []int
+	for _, i := range m.prefixed {
+		if strings.HasPrefix(typ, m.signals[i].typ) {
+			found = append(found, i)
+		}
+	}
+	return found
+}
+
+// matches appends to dst the signals that the event matches: type and where.
+func (m *Model) matches(dst []int, e *Event) []int {
+	for _, i := range m.candidates(e.Type) {
+		if w := m.signals[i].where; w == nil || w(e) == True {
+			dst = append(dst, i)
+		}
+	}
+	return dst
+}
+
+// Matches reports whether any signal matches the event.
+func (m *Model) Matches(e *Event) bool {
+	var buf [8]int
+	return len(m.matches(buf[:0], e)) > 0
+}
+
+// multiplier is the seniority's multiplier of the event's contact, 1 without one.
+func (m *Model) multiplier(c *Contact) float64 {
+	if c == nil {
+		return 1
+	}
+	label := c.Seniority
+	if label == "" {
+		label = firstMatch(m.seniority, c.Title)
+	}
+	if x, ok := m.spec.Contacts.Multipliers[label]; ok {
+		return x
+	}
+	return m.unknownMultiplier
+}
+
+// role is the contact's part in a purchase.
+func (m *Model) role(c *Contact) string {
+	if c.Role != "" {
+		return c.Role
+	}
+	return firstMatch(m.roles, c.Title)
+}
+
+// firstMatch is the label of the first pattern that matches the lower-cased
+// title. A contact without a title stays unknown, whatever a pattern would match.
+func firstMatch(patterns []pattern, title string) string {
+	if title == "" {
+		return unknownLabel
+	}
+	title = strings.ToLower(title)
+	for _, p := range patterns {
+		if p.re.MatchString(title) {
+			return p.is
+		}
+	}
+	return unknownLabel
+}
+
+// standing is what a profile alone decides: the fit and the side of the ICP.
+type standing struct {
+	fit    float64 // clamped
+	sum    float64 // before the clamp
+	held   []int   // fit rules that hold
+	inside bool
+	unmet  []string // requirements that do not hold, exclusions that do
+}
+
+// stand evaluates the fit and the gate over attributes; nil for no profile.
+func (m *Model) stand(p *Profile) standing {
+	var attributes map[string]any
+	if p != nil {
+		attributes = p.Attributes
+	}
+	s := standing{inside: true}
+	for i, r := range m.fit {
+		if r.when(attributes) == True {
+			s.held = append(s.held, i)
+			s.sum += r.points
+		}
+	}
+	s.fit = clamp(s.sum, 0, m.fitCap)
+	if p == nil {
+		s.fit, s.sum, s.held = 0, 0, nil
+	}
+	if m.icp != nil {
+		s.unmet = m.icp.unmet(attributes)
+		s.inside = len(s.unmet) == 0
+	}
+	return s
+}
+
+func (g *icp) unmet(attributes map[string]any) []string {
+	var unmet []string
+	for _, c := range g.require {
+		t := c.eval(attributes)
+		if t == False || t == Unknown && !g.unknownInside {
+			unmet = append(unmet, c.text)
+		}
+	}
+	for _, c := range g.exclude {
+		if c.eval(attributes) == True {
+			unmet = append(unmet, "not ("+c.text+")")
+		}
+	}
+	return unmet
+}
+
+func clamp(x, lo, hi float64) float64 {
+	return math.Min(math.Max(x, lo), hi)
+}

@@ -1,0 +1,277 @@
+package scoring
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Layout is the version of the packed state that this program writes. Older
+// layouts stay readable; a newer one is refused.
+const Layout = 1
+
+// ErrNewerLayout is returned by Unpack for a state that a newer program wrote.
+// The caller must not touch the account: upgrade the program.
+var ErrNewerLayout = errors.New("the state was written by a newer version of tidemark")
+
+// errBroken is what Unpack finds in bytes that no version wrote.
+var errBroken = errors.New("broken state")
+
+// Pack appends the account's state, its profile left out, to dst. Instants are
+// written as distances from the clock, which keeps them short.
+func (m *Model) Pack(dst []byte, a *Account) []byte {
+	dst = append(dst, Layout)
+	dst = binary.AppendUvarint(dst, a.Seq)
+	if !a.Begun {
+		return append(dst, 0)
+	}
+	p := packer{append(dst, 1), a.Clock}
+	p.b = binary.AppendVarint(p.b, a.Clock)
+	p.tier(a)
+	p.count(len(a.sums))
+	for _, s := range a.sums {
+		p.number(s.number)
+		p.float(s.x)
+		p.instant(s.at)
+	}
+	p.count(len(a.surges))
+	for _, s := range a.surges {
+		p.number(s.number)
+		p.float(s.short)
+		p.float(s.long)
+		p.instant(s.at)
+	}
+	p.count(len(a.people))
+	for _, x := range a.people {
+		p.hash(x.who)
+		p.instant(x.at)
+		p.role(m.names, x.role)
+	}
+	p.count(len(a.once))
+	for _, x := range a.once {
+		p.number(x.signal)
+		p.hash(x.who)
+		p.instant(x.end)
+	}
+	p.count(len(a.days))
+	for _, d := range a.days {
+		p.b = binary.AppendVarint(p.b, d.number)
+		p.count(len(d.ids))
+		for _, id := range d.ids {
+			p.hash(id)
+		}
+	}
+	return p.b
+}
+
+type packer struct {
+	b     []byte
+	clock int64
+}
+
+func (p *packer) count(n int)      { p.b = binary.AppendUvarint(p.b, uint64(n)) }
+func (p *packer) number(n uint32)  { p.b = binary.AppendUvarint(p.b, uint64(n)) }
+func (p *packer) float(x float64)  { p.b = binary.BigEndian.AppendUint64(p.b, math.Float64bits(x)) }
+func (p *packer) hash(h uint64)    { p.b = binary.BigEndian.AppendUint64(p.b, h) }
+func (p *packer) instant(at int64) { p.b = binary.AppendVarint(p.b, p.clock-at) }
+func (p *packer) text(s string)    { p.count(len(s)); p.b = append(p.b, s...) }
+
+func (p *packer) flag(yes bool) bool {
+	if yes {
+		p.b = append(p.b, 1)
+	} else {
+		p.b = append(p.b, 0)
+	}
+	return yes
+}
+
+// tier writes the tier, when it was entered, and the latest departures.
+func (p *packer) tier(a *Account) {
+	if !p.flag(a.tiered) {
+		return
+	}
+	p.number(a.tier)
+	p.instant(a.entered)
+	p.count(len(a.left))
+	for _, l := range a.left {
+		p.number(l.tier)
+		p.instant(l.at)
+	}
+}
+
+// role writes a known role as its number + 1, another as 0 and its text.
+func (p *packer) role(names *Names, role string) {
+	if n, ok := names.numbers[roleName(role)]; ok {
+		p.count(int(n) + 1)
+		return
+	}
+	p.count(0)
+	p.text(role)
+}
+
+// Unpack reads a state that Pack wrote, of this or an older layout. The account
+// still needs its profile and Model.Open.
+func (m *Model) Unpack(data []byte) (*Account, error) {
+	a := &Account{}
+	u := unpacker{b: data}
+	if layout := u.byte(); layout > Layout {
+		return nil, fmt.Errorf("layout %d, this program reads up to %d: %w", layout, Layout, ErrNewerLayout)
+	} else if layout == 0 {
+		return nil, errBroken
+	}
+	a.Seq = u.uvarint()
+	if a.Begun = u.flag(); a.Begun {
+		u.body(a, m.names)
+	}
+	if u.failed || len(u.b) > 0 {
+		return nil, errBroken
+	}
+	return a, nil
+}
+
+type unpacker struct {
+	b      []byte
+	clock  int64
+	failed bool
+}
+
+func (u *unpacker) body(a *Account, names *Names) {
+	a.Clock = u.varint()
+	u.clock = a.Clock
+	if a.tiered = u.flag(); a.tiered {
+		a.tier, a.entered = u.number(), u.instant()
+		a.left = list(u, 2, func() leave { return leave{u.number(), u.instant()} })
+	}
+	a.sums = list(u, 10, func() sum { return sum{u.number(), u.float(), u.instant()} })
+	a.surges = list(u, 18, func() pair { return pair{u.number(), u.float(), u.float(), u.instant()} })
+	a.people = list(u, 10, func() person { return person{u.hash(), u.instant(), u.role(names)} })
+	a.once = list(u, 10, func() mark { return mark{u.number(), u.hash(), u.instant()} })
+	a.days = list(u, 2, func() day {
+		return day{u.varint(), list(u, 8, u.hash)}
+	})
+}
+
+// list reads a count and that many values of at least size bytes each, so that a
+// broken count can't ask for more memory than the bytes could fill.
+func list[T any](u *unpacker, size int, read func() T) []T {
+	n := u.uvarint()
+	if n > uint64(len(u.b)/size) {
+		u.failed = true
+	}
+	if n == 0 || u.failed {
+		return nil
+	}
+	out := make([]T, 0, n)
+	for range n {
+		out = append(out, read())
+	}
+	return out
+}
+
+func (u *unpacker) byte() byte {
+	if len(u.b) == 0 {
+		u.failed = true
+		return 0
+	}
+	x := u.b[0]
+	u.b = u.b[1:]
+	return x
+}
+
+func (u *unpacker) flag() bool {
+	x := u.byte()
+	u.failed = u.failed || x > 1
+	return x == 1
+}
+
+func (u *unpacker) uvarint() uint64 {
+	x, n := binary.Uvarint(u.b)
+	return x * u.took(n)
+}
+
+func (u *unpacker) varint() int64 {
+	x, n := binary.Varint(u.b)
+	return x * int64(u.took(n))
+}
+
+// took moves past n bytes. It is 1, or 0 where the bytes did not suffice.
+func (u *unpacker) took(n int) uint64 {
+	if n <= 0 {
+		u.failed, u.b = true, nil
+		return 0
+	}
+	u.b = u.b[n:]
+	return 1
+}
+
+func (u *unpacker) number() uint32 {
+	x := u.uvarint()
+	u.failed = u.failed || x > math.MaxUint32
+	return uint32(x)
+}
+
+func (u *unpacker) instant() int64 { return u.clock - u.varint() }
+
+func (u *unpacker) hash() uint64 {
+	if len(u.b) < 8 {
+		u.failed, u.b = true, nil
+		return 0
+	}
+	x := binary.BigEndian.Uint64(u.b)
+	u.b = u.b[8:]
+	return x
+}
+
+func (u *unpacker) float() float64 {
+	x := math.Float64frombits(u.hash())
+	u.failed = u.failed || math.IsNaN(x) || math.IsInf(x, 0)
+	return x
+}
+
+func (u *unpacker) role(names *Names) string {
+	if n := u.uvarint(); n > 0 {
+		name, ok := names.lookup(uint32(n - 1))
+		if !ok || len(name) < len(roleName("")) {
+			u.failed = true
+			return ""
+		}
+		return name[len(roleName("")):]
+	}
+	n := u.uvarint()
+	if n > uint64(len(u.b)) {
+		u.failed, u.b = true, nil
+		return ""
+	}
+	text := string(u.b[:n])
+	u.b = u.b[n:]
+	return text
+}
+
+// packedProfile is a profile as stored. Field names are short as every account
+// carries them.
+type packedProfile struct {
+	Time       int64          `json:"t"`
+	Attributes map[string]any `json:"a,omitempty"`
+	Domains    []string       `json:"d,omitempty"`
+	Parent     string         `json:"p,omitempty"`
+}
+
+// PackProfile writes a profile and its time; the same profile gives the same bytes.
+func PackProfile(p *Profile, at int64) ([]byte, error) {
+	data, err := json.Marshal(packedProfile{at, p.Attributes, p.Domains, p.Parent})
+	if err != nil {
+		return nil, fmt.Errorf("pack profile: %w", err)
+	}
+	return data, nil
+}
+
+// UnpackProfile reads what PackProfile wrote.
+func UnpackProfile(data []byte) (*Profile, int64, error) {
+	var p packedProfile
+	if err := json.Unmarshal(data, &p); err != nil {
+		return nil, 0, fmt.Errorf("unpack profile: %w", err)
+	}
+	return &Profile{Attributes: p.Attributes, Domains: p.Domains, Parent: p.Parent}, p.Time, nil
+}

@@ -1,0 +1,176 @@
+package codec
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"tidemark/scoring"
+)
+
+// Record is a Kafka record as it came.
+type Record struct {
+	Topic     string
+	Partition int
+	Offset    int64
+	Time      int64  // the Kafka timestamp, Unix milliseconds
+	Key       []byte // nil: none
+	Value     []byte // nil: a tombstone
+	Headers   []Header
+}
+
+// Header is one header of a Record. A key may come more than once.
+type Header struct {
+	Key   string
+	Value []byte
+}
+
+// The limits that hold where Rules do not say.
+const (
+	DefaultFutureTolerance = int64(5 * time.Minute / time.Millisecond)
+	DefaultMaxEventAge     = int64(400 * 24 * time.Hour / time.Millisecond)
+	DefaultMaxBytes        = 256 << 10
+)
+
+// Rules are what a Decoder checks beyond the form of an event.
+type Rules struct {
+	// Now is the clock, Unix milliseconds. Nil: no time is too late or too old.
+	Now func() int64
+	// FutureTolerance is how far ahead of the clock a time may be, in
+	// milliseconds. 0 stands for DefaultFutureTolerance.
+	FutureTolerance int64
+	// MaxEventAge is how far behind the clock the time of an event or an outcome
+	// may be, in milliseconds. 0 stands for DefaultMaxEventAge. Profiles and
+	// erasures hold at any age.
+	MaxEventAge int64
+	// MaxBytes bounds the value and the ce_ headers together. 0 stands for
+	// DefaultMaxBytes.
+	MaxBytes int
+	// ProfilesTopic is where a record without a value erases the account that
+	// its key names.
+	ProfilesTopic string
+	// NeedProperties asks for Event.Properties and Contact.Fields. They are most
+	// of the cost of decoding, and only expressions read them.
+	NeedProperties bool
+}
+
+// Decoder makes events of records. It is safe for concurrent use.
+type Decoder struct {
+	rules Rules
+	work  sync.Pool // of *document
+}
+
+// New makes a Decoder. Rules left at zero take their defaults.
+func New(rules Rules) *Decoder {
+	if rules.FutureTolerance == 0 {
+		rules.FutureTolerance = DefaultFutureTolerance
+	}
+	if rules.MaxEventAge == 0 {
+		rules.MaxEventAge = DefaultMaxEventAge
+	}
+	if rules.MaxBytes == 0 {
+		rules.MaxBytes = DefaultMaxBytes
+	}
+	return &Decoder{rules: rules, work: sync.Pool{New: func() any { return new(document) }}}
+}
+
+// Decode returns the events of a record, at present always one, or why it cannot
+// be used. Nothing of the record's memory is kept, so buffers may be reused.
+func (d *Decoder) Decode(r *Record) ([]*scoring.Event, *Bad) {
+	doc := d.document()
+	defer d.release(doc)
+	// The event and its list of one are a single allocation.
+	one := &struct {
+		event scoring.Event
+		list  [1]*scoring.Event
+	}{}
+	if fault := d.decode(doc, r, &one.event); fault != nil {
+		return nil, fault
+	}
+	one.list[0] = &one.event
+	return one.list[:], nil
+}
+
+// DecodeLine reads a line of a JSON lines file: one CloudEvent in structured
+// mode, arrived at the given instant (Unix milliseconds).
+func (d *Decoder) DecodeLine(line []byte, arrived int64) (*scoring.Event, *Bad) {
+	doc := d.document()
+	defer d.release(doc)
+	event := &scoring.Event{}
+	if fault := d.tooLarge(len(line)); fault != nil {
+		return nil, fault
+	}
+	if !doc.parse(line) {
+		return nil, bad(Malformed, "line: %s", doc.fault)
+	}
+	if doc.kind(0) != kindObject {
+		return nil, bad(Malformed, "line: %s, a CloudEvent is an object", doc.kind(0))
+	}
+	event.Arrived = arrived
+	if fault := d.structured(doc, event); fault != nil {
+		return nil, fault
+	}
+	return event, nil
+}
+
+// keptNodes is the largest document that stays in the pool.
+const keptNodes = 4096
+
+func (d *Decoder) document() *document { return d.work.Get().(*document) }
+
+func (d *Decoder) release(doc *document) {
+	doc.text = nil
+	if cap(doc.nodes) <= keptNodes {
+		d.work.Put(doc)
+	}
+}
+
+// decode finds the content mode and fills the event.
+func (d *Decoder) decode(doc *document, r *Record, event *scoring.Event) *Bad {
+	event.Arrived = r.Time
+	headers := headersOf(r.Headers)
+	if fault := d.tooLarge(len(r.Value) + headers.size); fault != nil {
+		return fault
+	}
+	if r.Value == nil && r.Topic == d.rules.ProfilesTopic && r.Topic != "" {
+		return d.tombstone(r, event)
+	}
+	switch media := headers.media; {
+	case media == "application/cloudevents+json":
+		if headers.charset != "utf-8" && headers.charset != "us-ascii" {
+			return bad(Malformed, "content-type: charset %s, only utf-8 is read", show([]byte(headers.charset)))
+		}
+	case strings.HasPrefix(media, "application/cloudevents"):
+		return bad(Malformed, "content-type: %s is not read, only application/cloudevents+json is", show([]byte(media)))
+	case headers.attributes[specversion].present:
+		return d.binary(doc, r, &headers, event)
+	}
+	if !doc.parse(r.Value) || doc.kind(0) != kindObject ||
+		headers.media != "application/cloudevents+json" && doc.member(0, "specversion") == none {
+		return notStructured(doc, r, &headers)
+	}
+	return d.structured(doc, event)
+}
+
+// notStructured says why a record that is not in binary mode cannot be read in
+// structured mode either.
+func notStructured(doc *document, r *Record, headers *headers) *Bad {
+	switch {
+	case headers.any && headers.media != "application/cloudevents+json":
+		return bad(MissingAttribute, "ce_specversion: missing; the other ce_ headers need it, with the value 1.0")
+	case r.Value == nil:
+		return bad(Malformed, "value: null, which only the profiles topic may hold")
+	case doc.fault != "":
+		return bad(Malformed, "value: %s", doc.fault)
+	case doc.kind(0) != kindObject:
+		return bad(Malformed, "value: %s, a CloudEvent is an object", doc.kind(0))
+	}
+	return bad(Malformed, "value: not a CloudEvent: it has no specversion, and there is no ce_specversion header")
+}
+
+func (d *Decoder) tooLarge(size int) *Bad {
+	if size <= d.rules.MaxBytes {
+		return nil
+	}
+	return bad(Oversize, "value and ce_ headers: %d bytes, at most %d are allowed", size, d.rules.MaxBytes)
+}

@@ -1,0 +1,267 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/segmentio/kafka-go"
+
+	"tidemark/streams/conn"
+)
+
+// Message is what to publish.
+type Message struct {
+	// Key decides the partition. Nil: any, spread at random.
+	Key []byte
+	// Value is the content. Nil: a tombstone.
+	Value   []byte
+	Headers []Header
+	// Time is the record's timestamp. Zero: when it is sent.
+	Time time.Time
+}
+
+// Header is one header of a message. A key may come more than once.
+type Header struct {
+	Key   string
+	Value []byte
+}
+
+// size is how many bytes a message takes in a batch, at most.
+func (m *Message) size() int {
+	n := 64 + len(m.Key) + len(m.Value)
+	for _, h := range m.Headers {
+		n += 16 + len(h.Key) + len(h.Value)
+	}
+	return n
+}
+
+// The limits that hold where a Config does not say.
+const (
+	DefaultTimeout    = 10 * time.Second
+	DefaultBatchBytes = 900_000 // below the brokers' max.message.bytes of 1 MiB
+	DefaultMinBackoff = 50 * time.Millisecond
+	DefaultMaxBackoff = 2 * time.Second
+)
+
+// Config says how to publish. Zeros take the defaults above.
+type Config struct {
+	// Transport connects to the cluster. It must follow the topics published to.
+	// Whoever made it closes it.
+	Transport *conn.Transport
+	// Timeout bounds one attempt; the brokers wait half of it for replicas.
+	Timeout time.Duration
+	// BatchBytes bounds one request, but for a single larger message.
+	BatchBytes int
+	// MinBackoff and MaxBackoff bound the pause between attempts, which doubles.
+	MinBackoff, MaxBackoff time.Duration
+}
+
+// Validate reports every fault of the settings.
+func (c Config) Validate() error {
+	var faults []error
+	if c.Transport == nil {
+		faults = append(faults, errors.New("transport: missing"))
+	}
+	if c.Timeout < 0 || c.BatchBytes < 0 || c.MinBackoff < 0 || c.MaxBackoff < 0 {
+		faults = append(faults, errors.New("timeout, batch_bytes and backoff: must not be negative, 0 takes the default"))
+	}
+	return errors.Join(faults...)
+}
+
+// Publisher publishes messages. It is safe for concurrent use; only messages of
+// one call have an order.
+type Publisher struct {
+	config  Config
+	client  *kafka.Client
+	log     zerolog.Logger
+	outages outages
+}
+
+// New makes a Publisher. It starts nothing.
+func New(c Config, log zerolog.Logger) (*Publisher, error) {
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("publisher: %w", err)
+	}
+	c.Timeout = or(c.Timeout, DefaultTimeout)
+	c.BatchBytes = or(c.BatchBytes, DefaultBatchBytes)
+	c.MinBackoff = or(c.MinBackoff, DefaultMinBackoff)
+	c.MaxBackoff = max(or(c.MaxBackoff, DefaultMaxBackoff), c.MinBackoff)
+	return &Publisher{
+		config: c, client: c.Transport.Client(c.Timeout),
+		log: log.With().Str("component", "sink").Logger(),
+	}, nil
+}
+
+// Publish returns nil when all messages are acknowledged by all in-sync replicas.
+// What can heal is tried again until the context ends; an outage is logged when
+// it begins and when it is over. After an error some messages may be in the log,
+// and in each partition those are the first ones.
+func (p *Publisher) Publish(ctx context.Context, topic string, messages []Message) error {
+	if len(messages) == 0 {
+		return nil
+	}
+	partitions, err := p.partitions(ctx, topic)
+	if err != nil {
+		return err
+	}
+	groups := assign(messages, partitions)
+	if len(groups) == 1 {
+		for partition, group := range groups {
+			return p.publish(ctx, topic, partition, group)
+		}
+	}
+	var (
+		wait   sync.WaitGroup
+		mu     sync.Mutex // guards faults
+		faults []error
+	)
+	for partition, group := range groups {
+		wait.Go(func() {
+			if err := p.publish(ctx, topic, partition, group); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				faults = append(faults, err)
+			}
+		})
+	}
+	wait.Wait()
+	return errors.Join(faults...)
+}
+
+// assign groups messages by partition as the Java client would: by murmur2 of
+// the key.
+func assign(messages []Message, partitions int) map[int][]Message {
+	all := make([]int, partitions)
+	for i := range all {
+		all[i] = i
+	}
+	groups := make(map[int][]Message)
+	for _, m := range messages {
+		partition := kafka.Murmur2Balancer{}.Balance(kafka.Message{Key: m.Key}, all...)
+		groups[partition] = append(groups[partition], m)
+	}
+	return groups
+}
+
+// partitions is how many partitions a topic has. The transport answers from the
+// layout it knows, which is at most its MetadataTTL old, so a topic that grows is
+// noticed and nothing is sent for the question.
+func (p *Publisher) partitions(ctx context.Context, topic string) (int, error) {
+	var n int
+	err := p.retry(ctx, topic, layout, func() error {
+		response, err := p.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
+		if err != nil {
+			return err
+		}
+		t := &response.Topics[0]
+		if errors.Is(t.Error, kafka.UnknownTopicOrPartition) {
+			return &MissingTopicError{Topic: topic}
+		}
+		if t.Error != nil {
+			return t.Error
+		}
+		if n = len(t.Partitions); n == 0 {
+			return kafka.LeaderNotAvailable
+		}
+		return nil
+	})
+	return n, err
+}
+
+// publish sends the messages of one partition in order, in batches below the
+// size limit, each after the one before is acknowledged.
+func (p *Publisher) publish(ctx context.Context, topic string, partition int, messages []Message) error {
+	for len(messages) > 0 {
+		n, size := 1, messages[0].size()
+		for n < len(messages) && size+messages[n].size() <= p.config.BatchBytes {
+			size += messages[n].size()
+			n++
+		}
+		if err := p.deliver(ctx, topic, partition, messages[:n]); err != nil {
+			return err
+		}
+		messages = messages[n:]
+	}
+	return nil
+}
+
+// deliver sends one batch until it is acknowledged. A batch that is too large for
+// the topic goes in halves, down to single messages.
+func (p *Publisher) deliver(ctx context.Context, topic string, partition int, batch []Message) error {
+	err := p.retry(ctx, topic, partition, func() error { return p.produce(ctx, topic, partition, batch) })
+	if !tooLarge(err) {
+		return err
+	}
+	if len(batch) == 1 {
+		return &TooLargeError{Topic: topic, Size: batch[0].size(), Err: err}
+	}
+	half := len(batch) / 2
+	if err := p.deliver(ctx, topic, partition, batch[:half]); err != nil {
+		return err
+	}
+	return p.deliver(ctx, topic, partition, batch[half:])
+}
+
+// produce makes one attempt.
+func (p *Publisher) produce(ctx context.Context, topic string, partition int, batch []Message) error {
+	records := make([]kafka.Record, len(batch))
+	for i, m := range batch {
+		records[i] = kafka.Record{Time: m.Time, Key: kafka.NewBytes(m.Key), Value: kafka.NewBytes(m.Value)}
+		for _, h := range m.Headers {
+			records[i].Headers = append(records[i].Headers, kafka.Header(h))
+		}
+	}
+	response, err := p.client.Produce(ctx, &kafka.ProduceRequest{
+		Topic: topic, Partition: partition, RequiredAcks: kafka.RequireAll,
+		Records: kafka.NewRecordReader(records...),
+	})
+	if err != nil {
+		return err
+	}
+	return response.Error
+}
+
+// retry repeats an attempt while its error can heal and the context lives.
+func (p *Publisher) retry(ctx context.Context, topic string, partition int, attempt func() error) error {
+	pause := p.config.MinBackoff
+	for {
+		err := attempt()
+		if err == nil {
+			if lasted, over := p.outages.end(topic, partition); over {
+				p.log.Info().Str("topic", topic).Dur("lasted", lasted).Msg("publishing works again")
+			}
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("publish to %s: %w (the last attempt said: %w)", topic, ctx.Err(), err)
+		}
+		if Classify(err) != Retryable {
+			return fmt.Errorf("publish to %s/%d: %w", topic, max(partition, 0), err)
+		}
+		if p.outages.begin(topic, partition) {
+			p.log.Warn().Err(err).Str("topic", topic).Msg("publishing fails, it is tried until it works")
+		}
+		// Between half of the pause and all of it, so that instances spread.
+		timer := time.NewTimer(pause/2 + rand.N(pause/2+1))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("publish to %s: %w (the last attempt said: %w)", topic, ctx.Err(), err)
+		}
+		pause = min(2*pause, p.config.MaxBackoff)
+	}
+}
+
+func or[T comparable](value, otherwise T) T {
+	var zero T
+	if value == zero {
+		return otherwise
+	}
+	return value
+}

@@ -1,0 +1,261 @@
+package source
+
+import (
+	"math"
+
+	"tidemark/scoring"
+)
+
+// entry is one input that waits in a queue.
+type entry struct {
+	event  *scoring.Event
+	dead   any
+	offset int64
+	stamp  int64 // the record's timestamp
+	more   bool  // the next entry is of the same record
+}
+
+// queue is what is read ahead of one partition, and how far.
+type queue struct {
+	chunks [][]entry // none empty
+	at     int       // the first waiting entry of chunks[0]
+	size   int
+
+	time, stamp int64 // the head's place in the merge, while size > 0
+
+	position int64 // the next offset after what was handed out
+	fetched  int64 // the next offset to fetch
+	end      int64 // the log's end as last heard; unheard before
+	lost     bool  // the last fetch failed
+	full     bool  // the fetcher waits for room
+	consumed int64
+
+	given         Mark
+	givenPosition int64
+}
+
+// unheard stands for a log's end that must be heard (again) first.
+const unheard = int64(math.MaxInt64)
+
+// drained says that nothing waits and that the log was last heard to hold no more.
+func (q *queue) drained() bool { return q.size == 0 && q.fetched >= q.end }
+
+func (q *queue) head() *entry { return &q.chunks[0][q.at] }
+
+func (q *queue) mark() Mark {
+	m := Mark{CaughtUp: q.drained() && !q.lost, Consumed: q.consumed, Frontier: q.consumed, End: q.end}
+	if q.size > 0 {
+		m.Frontier = q.time
+	}
+	if q.end == unheard {
+		m.End = -1
+	}
+	return m
+}
+
+// place computes the head's place in the merge.
+func (q *queue) place() {
+	head := q.head()
+	q.stamp = head.stamp
+	// A dead letter has no time of its own: it goes as soon as it is first.
+	q.time = q.consumed
+	if head.event != nil {
+		q.time = head.event.Time
+	}
+}
+
+// drop takes the head away.
+func (q *queue) drop() {
+	q.at++
+	q.size--
+	if q.at == len(q.chunks[0]) {
+		q.chunks[0] = nil
+		q.chunks, q.at = q.chunks[1:], 0
+	}
+}
+
+// merger merges the queues of the assigned partitions by (event time, timestamp,
+// rank of the topic, partition): queues are in the order of the latter two. It is a plain
+// structure, to be guarded by its user.
+type merger struct {
+	queues []queue
+	heap   []int // queues that have a head; the least is first
+	behind int   // queues that are neither drained nor have a head: nothing may go
+}
+
+func newMerger(positions []int64) *merger {
+	m := &merger{queues: make([]queue, len(positions)), behind: len(positions)}
+	for i, p := range positions {
+		m.queues[i] = queue{position: p, fetched: p, end: unheard, consumed: math.MinInt64, givenPosition: p, given: Mark{Consumed: math.MinInt64}}
+	}
+	return m
+}
+
+// push adds what a fetch brought: the entries up to offset fetched, and the log's
+// end. It reports whether a taker may find something new.
+func (m *merger) push(i int, entries []entry, fetched, end int64) bool {
+	q := &m.queues[i]
+	was := q.mark()
+	blocked := q.size == 0 && !q.drained()
+	q.fetched, q.end, q.lost = fetched, end, false
+	if len(entries) > 0 {
+		q.chunks = append(q.chunks, entries)
+		q.size += len(entries)
+		if q.size == len(entries) {
+			q.place()
+			m.add(i)
+		}
+	}
+	if q.size == 0 {
+		q.position = fetched
+	}
+	if blocked && (q.size > 0 || q.drained()) {
+		m.behind--
+	} else if !blocked && q.size == 0 && !q.drained() {
+		m.behind++
+	}
+	now := q.mark()
+	return len(entries) > 0 || now.CaughtUp != was.CaughtUp || blocked && m.behind == 0
+}
+
+// lose notes that a fetch failed. The order goes on with what was heard, so that one
+// broker's outage does not stop the others' events, but the mark does not vouch for the
+// partition. It reports whether a taker may find something new.
+func (m *merger) lose(i int) bool {
+	q := &m.queues[i]
+	was := q.mark()
+	q.lost = true
+	return was.CaughtUp
+}
+
+// pause notes that the fetcher waits for room: when it goes on, what it heard of the
+// log's end is old, so it has to hear again before the queue counts as drained. It
+// returns false if there is room.
+func (m *merger) pause(i, room int) bool {
+	q := &m.queues[i]
+	q.full = q.size >= room
+	if q.full {
+		q.end = unheard
+	}
+	return q.full
+}
+
+// take moves at least max inputs, if there are any to go, to the end of out.
+func (m *merger) take(out []Input, max int, notAfter int64) []Input {
+	for len(out) < max && m.behind == 0 && len(m.heap) > 0 && !m.held(notAfter) {
+		out = m.pop(out)
+	}
+	return out
+}
+
+// held says that the least head is an event later than notAfter.
+func (m *merger) held(notAfter int64) bool {
+	q := &m.queues[m.heap[0]]
+	return q.time > notAfter && q.head().event != nil
+}
+
+// pop takes the whole record of the least head.
+func (m *merger) pop(out []Input) []Input {
+	i := m.heap[0]
+	q := &m.queues[i]
+	for more := true; more; {
+		e := q.head()
+		more = e.more
+		if e.event != nil {
+			q.consumed = max(q.consumed, e.event.Time)
+		}
+		out = append(out, Input{Event: e.event, Part: i, Offset: e.offset, Dead: e.dead})
+		q.position = e.offset + 1
+		q.drop()
+	}
+	if q.size > 0 {
+		q.place()
+	} else {
+		q.position = q.fetched
+		m.heap[0] = m.heap[len(m.heap)-1]
+		m.heap = m.heap[:len(m.heap)-1]
+		if !q.drained() {
+			m.behind++
+		}
+	}
+	m.down()
+	return out
+}
+
+// news says whether the marks tell more than they did when last given: a partition
+// was caught up or fell behind, or everything that waits is held back and what waits is other.
+func (m *merger) news(notAfter int64) bool {
+	stalled := m.behind == 0 && len(m.heap) > 0 && m.held(notAfter)
+	for i := range m.queues {
+		q := &m.queues[i]
+		now := q.mark()
+		if now.CaughtUp != q.given.CaughtUp || stalled && now.Frontier != q.given.Frontier {
+			return true
+		}
+	}
+	return false
+}
+
+// give returns the marks, and calls moved for each queue whose position is new.
+func (m *merger) give(moved func(i int, position int64)) []Mark {
+	marks := make([]Mark, len(m.queues))
+	for i := range m.queues {
+		q := &m.queues[i]
+		q.given = q.mark()
+		marks[i] = q.given
+		if q.position != q.givenPosition {
+			q.givenPosition = q.position
+			moved(i, q.position)
+		}
+	}
+	return marks
+}
+
+// waiting is how many inputs all queues hold.
+func (m *merger) waiting() (n int) {
+	for i := range m.queues {
+		n += m.queues[i].size
+	}
+	return n
+}
+
+func (m *merger) less(a, b int) bool {
+	p, q := &m.queues[a], &m.queues[b]
+	if p.time != q.time {
+		return p.time < q.time
+	}
+	if p.stamp != q.stamp {
+		return p.stamp < q.stamp
+	}
+	return a < b
+}
+
+// add puts a queue into the heap.
+func (m *merger) add(i int) {
+	m.heap = append(m.heap, i)
+	for c := len(m.heap) - 1; c > 0; {
+		parent := (c - 1) / 2
+		if !m.less(m.heap[c], m.heap[parent]) {
+			return
+		}
+		m.heap[c], m.heap[parent] = m.heap[parent], m.heap[c]
+		c = parent
+	}
+}
+
+// down puts the first of the heap where it belongs.
+func (m *merger) down() {
+	for p := 0; ; {
+		least := p
+		for c := 2*p + 1; c <= 2*p+2 && c < len(m.heap); c++ {
+			if m.less(m.heap[c], m.heap[least]) {
+				least = c
+			}
+		}
+		if least == p {
+			return
+		}
+		m.heap[p], m.heap[least] = m.heap[least], m.heap[p]
+		p = least
+	}
+}
