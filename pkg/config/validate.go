@@ -17,7 +17,7 @@ import (
 // opens nothing: files and servers are tried when they are used.
 func (c Config) Validate() error {
 	p := &problems{}
-	p.matches("namespace", c.Namespace, namespaces, "lower-case letters, digits, - and _, at most 32")
+	p.matches("namespace", c.Namespace, namespaces, "letters, digits, ., - and _, at most 200, a letter or digit first")
 	p.address("http.addr", c.HTTP.Addr)
 	p.kafka(c.Kafka)
 	p.redis(c.Redis)
@@ -39,7 +39,7 @@ func (c Config) Validate() error {
 }
 
 var (
-	namespaces = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
+	namespaces = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$`)
 	topicNames = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 )
 

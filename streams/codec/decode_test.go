@@ -251,23 +251,28 @@ func TestErasures(t *testing.T) {
 		want scoring.Event
 	}{
 		{
-			"profile without data", codec.Record{Value: []byte(profile(`null`)), Time: 9},
+			"profile without data",
+			codec.Record{Value: []byte(profile(`null`)), Time: 9},
 			scoring.Event{Kind: scoring.KindTombstone, ID: "p", Source: "/crm", Type: "account.profile", Account: "acme.example", Time: at("2026-11-01T00:00:00Z"), Arrived: 9},
 		},
 		{
-			"tombstone", codec.Record{Topic: "account-profiles", Key: []byte(" ACME.Example "), Time: 7},
+			"tombstone",
+			codec.Record{Topic: "account-profiles", Key: []byte(" ACME.Example "), Time: 7},
 			scoring.Event{Kind: scoring.KindTombstone, Account: "acme.example", Time: 7, Arrived: 7},
 		},
 		{
-			"tombstone ahead of the clock", codec.Record{Topic: "account-profiles", Key: []byte("a"), Time: clock + 1e9},
+			"tombstone ahead of the clock",
+			codec.Record{Topic: "account-profiles", Key: []byte("a"), Time: clock + 1e9},
 			scoring.Event{Kind: scoring.KindTombstone, Account: "a", Time: clock + codec.DefaultFutureTolerance, Arrived: clock + 1e9},
 		},
 		{
-			"contact by id and e-mail", codec.Record{Value: []byte(erasure(`{"contact":{"id":"C-1","email":"Dana@Acme.example"}}`))},
+			"contact by id and e-mail",
+			codec.Record{Value: []byte(erasure(`{"contact":{"id":"C-1","email":"Dana@Acme.example"}}`))},
 			scoring.Event{Kind: scoring.KindErasure, ID: "e", Source: "/crm", Type: "contact.erased", Account: "acme.example", Time: at("2026-11-01T00:00:00Z"), Erased: []string{"C-1", "dana@acme.example"}},
 		},
 		{
-			"contact by e-mail, account by its domain", codec.Record{Value: []byte(strings.Replace(erasure(`{"contact":{"email":"Dana@Acme.example"}}`), `"subject":"acme.example",`, ``, 1))},
+			"contact by e-mail, account by its domain",
+			codec.Record{Value: []byte(strings.Replace(erasure(`{"contact":{"email":"Dana@Acme.example"}}`), `"subject":"acme.example",`, ``, 1))},
 			scoring.Event{Kind: scoring.KindErasure, ID: "e", Source: "/crm", Type: "contact.erased", Domain: "acme.example", Time: at("2026-11-01T00:00:00Z"), Erased: []string{"dana@acme.example"}},
 		},
 	}
@@ -329,7 +334,9 @@ func TestConcurrentUse(t *testing.T) {
 				if fault != nil || !reflect.DeepEqual(events[0], want) {
 					t.Errorf("got %v, %v", events, fault)
 				}
-				d.Decode(&codec.Record{Value: bytes.Repeat([]byte("["), 100)})
+				if _, fault := d.Decode(&codec.Record{Value: bytes.Repeat([]byte("["), 100)}); fault == nil {
+					t.Error("a hundred brackets were taken")
+				}
 			}
 		})
 	}

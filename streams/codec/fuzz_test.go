@@ -41,8 +41,13 @@ func FuzzDecodeBinary(f *testing.F) {
 			r.Value = nil
 		}
 		for _, h := range [][2]string{
-			{"content-type", media}, {"ce_specversion", version}, {"ce_id", id}, {"ce_source", source},
-			{"ce_type", typ}, {"ce_time", at}, {"ce_subject", subject},
+			{"content-type", media},
+			{"ce_specversion", version},
+			{"ce_id", id},
+			{"ce_source", source},
+			{"ce_type", typ},
+			{"ce_time", at},
+			{"ce_subject", subject},
 		} {
 			if h[1] != "" {
 				set(r, h[0], h[1])

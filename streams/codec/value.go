@@ -42,13 +42,12 @@ func (d *document) members(n int, f func(key []byte, value int)) {
 }
 
 // elements calls f with every element of the list at n until f reports false.
-func (d *document) elements(n int, f func(value int) bool) bool {
+func (d *document) elements(n int, f func(value int) bool) {
 	for i, end := n+1, int(d.nodes[n].next); i < end; i = int(d.nodes[i].next) {
 		if !f(i) {
-			return false
+			return
 		}
 	}
-	return true
 }
 
 // any is the value at n as encoding/json would make it.

@@ -157,24 +157,45 @@ func New(c Config, outbox Outbox, publisher Publisher, log zerolog.Logger) (*Rel
 // Wake says that a shard has new entries. It never blocks.
 func (r *Relay) Wake(shard int) { r.woken.add(shard) }
 
-// Run relays until the context ends, which is no error. Failures are logged once
-// per outage and tried again at every poll.
+// Run relays until the context ends, which is no error. What is in hand then is
+// finished, within a grace of two seconds, so that a stop leads to no repeats.
+// Failures are logged once per outage and tried again at every poll.
 func (r *Relay) Run(ctx context.Context) error {
 	r.working.Lock()
 	defer r.working.Unlock()
 	poll := time.NewTicker(r.config.Poll)
 	defer poll.Stop()
-	r.look(ctx)
+	work, end := outlast(ctx, grace)
+	defer end()
+	_ = r.look(ctx) // logged, as all that fails here
 	for ctx.Err() == nil {
-		r.relay(ctx, r.woken.take())
+		_ = r.relay(ctx, work, r.woken.take())
 		select {
 		case <-ctx.Done():
 		case <-r.woken.signal:
 		case <-poll.C:
-			r.look(ctx)
+			_ = r.look(ctx)
 		}
 	}
 	return nil
+}
+
+// grace is how long what is in hand may take when Run is told to stop.
+const grace = 2 * time.Second
+
+// outlast gives a context that ends a while after ctx has.
+func outlast(ctx context.Context, while time.Duration) (context.Context, context.CancelFunc) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(while)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-work.Done():
+		}
+	})
+	return work, cancel
 }
 
 // Drain relays until the outboxes of all owned shards are empty: for shutdown,
@@ -195,7 +216,7 @@ func (r *Relay) Drain(ctx context.Context) error {
 		if err == nil && len(waiting) == 0 {
 			return nil
 		}
-		if err = errors.Join(err, r.relay(ctx, waiting)); err != nil {
+		if err = errors.Join(err, r.relay(ctx, ctx, waiting)); err != nil {
 			last = err
 			select {
 			case <-ctx.Done():

@@ -149,6 +149,9 @@ func relayOf(t *testing.T, c Config, o Outbox, p Publisher) *Relay {
 	return r
 }
 
+// pass lets the bubble's time go by.
+func pass(d time.Duration) { <-time.After(d) }
+
 // run starts a relay, and returns what stops it and waits.
 func run(t *testing.T, r *Relay) (stop func()) {
 	t.Helper()
@@ -196,7 +199,7 @@ func TestWakePublishesAtOnce(t *testing.T) {
 		r := relayOf(t, config(4), o, p)
 		stop := run(t, r)
 		synctest.Wait()
-		time.Sleep(300 * time.Millisecond) // between two polls, in the bubble's time
+		pass(300 * time.Millisecond) // between two polls, in the bubble's time
 		start := time.Now()
 		o.add(2, "a", "1")
 		r.Wake(2)
@@ -216,7 +219,7 @@ func TestPollFindsWhatNobodyWokeFor(t *testing.T) {
 		stop := run(t, relayOf(t, config(4), o, p))
 		synctest.Wait()
 		o.add(3, "a", "1")
-		time.Sleep(DefaultPoll)
+		pass(DefaultPoll)
 		synctest.Wait()
 		wantLogs(t, p, "a=1")
 		stop()
@@ -239,7 +242,7 @@ func TestOnlyOwnedShardsAreRelayed(t *testing.T) {
 		synctest.Wait()
 		wantLogs(t, p, "ours=1")
 		owned.Store(0, true)
-		time.Sleep(DefaultPoll)
+		pass(DefaultPoll)
 		synctest.Wait()
 		wantLogs(t, p, "ours=1", "other=1")
 		stop()
@@ -334,7 +337,7 @@ func TestRefusedShardIsPutOff(t *testing.T) {
 		}
 		o.add(0, "bad", "poison")
 		stop := run(t, relayOf(t, config(1), o, p))
-		time.Sleep(10 * time.Minute)
+		pass(10 * time.Minute)
 		stop()
 		if tries < 10 || tries > 20 {
 			t.Errorf("tried %d times in ten minutes, want about one a minute after a few quick ones", tries)
@@ -363,7 +366,7 @@ func TestOutageOfTheBrokerHealsWithoutLossAndIsLoggedByThePublisherOnly(t *testi
 			o.add(n, strconv.Itoa(n), "1")
 		}
 		stop := run(t, r)
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		synctest.Wait()
 		stop()
 		if o.left() != 0 || len(p.log("changes")) != 8 || log.Len() != 0 {
@@ -400,7 +403,7 @@ func TestOutageIsLoggedOnceAndItsEnd(t *testing.T) {
 			o.add(0, "a", "1")
 			o.add(1, "b", "1")
 			stop := run(t, r)
-			time.Sleep(2 * time.Minute)
+			pass(2 * time.Minute)
 			synctest.Wait()
 			stop()
 			if n := strings.Count(log.String(), "\n"); n != 2 || !strings.Contains(log.String(), "relayed again") {
@@ -434,7 +437,7 @@ func TestReusedIDIsNotTakenForAcknowledged(t *testing.T) {
 			return nil
 		}
 		stop := run(t, relayOf(t, config(1), o, p))
-		time.Sleep(2 * DefaultPoll)
+		pass(2 * DefaultPoll)
 		synctest.Wait()
 		stop()
 		wantLogs(t, p, "a=1", "a=other")
@@ -480,6 +483,31 @@ func TestBacklogIsReadInBoundedBatches(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestStopFinishesWhatIsInHand(t *testing.T) {
+	t.Parallel()
+	for slow, want := range map[time.Duration]int{time.Second: 0, time.Hour: 1} {
+		synctest.Test(t, func(t *testing.T) {
+			o, p := &boxes{}, &broker{}
+			p.fail = func(ctx context.Context, _ string, _ []sink.Message) error {
+				select {
+				case <-time.After(slow):
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			o.add(0, "a", "1")
+			stop := run(t, relayOf(t, config(1), o, p))
+			synctest.Wait()
+			start := time.Now()
+			stop()
+			if o.left() != want || time.Since(start) > grace {
+				t.Errorf("a publish of %s: %d entries are left after %s, want %d", slow, o.left(), time.Since(start), want)
+			}
+		})
+	}
 }
 
 func TestDrainEmptiesWhatRunLeft(t *testing.T) {
@@ -538,7 +566,7 @@ func TestOldestAgeGrowsInAnOutageAndEndsWithIt(t *testing.T) {
 		c.Hooks.OldestAge = func(age time.Duration) { most, last = max(most, age), age }
 		o.add(0, "a", "1")
 		stop := run(t, relayOf(t, c, o, p))
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		synctest.Wait()
 		stop()
 		if most < 58*time.Second || most > 61*time.Second || last != 0 {
@@ -586,7 +614,7 @@ func TestOrderUnderRandomFailure(t *testing.T) {
 				o.add(n, strconv.Itoa(n), strconv.Itoa(seq))
 				r.Wake(n)
 			}
-			time.Sleep(50 * time.Millisecond)
+			pass(50 * time.Millisecond)
 		}
 		stop()
 		if err := r.Drain(context.Background()); err != nil {

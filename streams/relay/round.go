@@ -42,9 +42,10 @@ type batch struct {
 	err     error
 }
 
-// relay publishes and trims what the shards hold until they are empty or fail. It
-// returns what went wrong; it is logged already.
-func (r *Relay) relay(ctx context.Context, waiting map[int]time.Time) error {
+// relay publishes and trims what the shards hold until they are empty or fail, or
+// ctx ends; a round that has begun goes on as long as work lives. It returns what
+// went wrong; it is logged already.
+func (r *Relay) relay(ctx, work context.Context, waiting map[int]time.Time) error {
 	for number, since := range waiting {
 		if r.shards[number] == nil {
 			r.shards[number] = &shard{since: since}
@@ -54,7 +55,7 @@ func (r *Relay) relay(ctx context.Context, waiting map[int]time.Time) error {
 	next := slices.Sorted(maps.Keys(waiting))
 	for len(next) > 0 && ctx.Err() == nil {
 		var err error
-		next, err = r.round(ctx, next)
+		next, err = r.round(work, next)
 		faults = append(faults, err)
 		r.tellAge()
 		// A shard that is woken meanwhile must not wait for a long backlog.

@@ -100,9 +100,10 @@ func TestRecordSets(t *testing.T) {
 
 func TestBadRecordSets(t *testing.T) {
 	t.Parallel()
-	good := rawBatch{base: 10, first: 100, last: 0, deltas: []int64{0}}
+	good := rawBatch{base: 10, deltas: []int64{0}}
+	bad := rawBatch{base: 11, deltas: []int64{0}}
 	change := func(f func(b []byte)) []byte {
-		b := good.bytes()
+		b := bad.bytes()
 		f(b)
 		return b
 	}

@@ -22,13 +22,21 @@ import (
 
 // lines is a log that tests look into while it is written.
 type lines struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+	mu    sync.Mutex
+	wrote sync.Cond
+	buf   bytes.Buffer
+}
+
+func newLines() *lines {
+	l := &lines{}
+	l.wrote.L = &l.mu
+	return l
 }
 
 func (l *lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.wrote.Broadcast()
 	return l.buf.Write(p)
 }
 
@@ -36,6 +44,24 @@ func (l *lines) count(text string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return strings.Count(l.buf.String(), text)
+}
+
+// await waits until text is logged.
+func (l *lines) await(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for !strings.Contains(l.buf.String(), text) {
+		l.wrote.Wait()
+	}
+}
+
+// once checks that an outage is told once, and its end too.
+func (l *lines) once(t *testing.T) {
+	t.Helper()
+	l.await("works again")
+	if fails, works := l.count("reading fails"), l.count("works again"); fails != 1 || works != 1 {
+		t.Errorf("%d lines that it fails and %d that it works again, want one each", fails, works)
+	}
 }
 
 func reason(t *testing.T, err error, want Reason) {
@@ -46,20 +72,33 @@ func reason(t *testing.T, err error, want Reason) {
 	}
 }
 
+// as makes the connections log in.
+func as(t *testing.T, cfg Config, user, password string) Config {
+	mechanism := plain.Mechanism{Username: user, Password: password}
+	cfg.Dialer = &kafka.Dialer{SASLMechanism: mechanism}
+	cfg.Transport = &kafka.Transport{SASL: mechanism, MetadataTTL: 200 * time.Millisecond, MetadataTopics: cfg.Topics}
+	t.Cleanup(cfg.Transport.CloseIdleConnections)
+	return cfg
+}
+
 func TestRefusedCredentials(t *testing.T) {
 	t.Parallel()
-	c := fakeCluster(t, kfake.EnableSASL(), kfake.Superuser("PLAIN", "admin", "right"))
-	for _, password := range []string{"right", "wrong"} {
+	c := fakeCluster(t, kfake.EnableSASL(), kfake.Superuser("PLAIN", "me", "right"))
+	// A broker says that it refuses; kfake would only hang up.
+	c.ControlKey(36, func(req kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		if bytes.HasSuffix(req.(*kmsg.SASLAuthenticateRequest).SASLAuthBytes, []byte("right")) {
+			return nil, nil, false
+		}
+		res := req.ResponseKind().(*kmsg.SASLAuthenticateResponse)
+		res.ErrorCode = int16(kafka.SASLAuthenticationFailed)
+		return res, nil, true
+	})
+	for password, want := range map[string]Reason{"right": TopicMissing, "wrong": Authentication} {
 		t.Run(password, func(t *testing.T) {
 			t.Parallel()
-			mechanism := plain.Mechanism{Username: "admin", Password: password}
 			w := &world{t: t, addr: c.ListenAddrs()[0], ctx: t.Context(), prefix: password}
-			cfg := w.config("a")
-			cfg.Dialer = &kafka.Dialer{SASLMechanism: mechanism}
-			cfg.Transport = &kafka.Transport{SASL: mechanism, MetadataTTL: 200 * time.Millisecond, MetadataTopics: cfg.Topics}
-			t.Cleanup(cfg.Transport.CloseIdleConnections)
-			_, err := w.source(cfg).Join(w.ctx)
-			want := map[string]Reason{"right": TopicMissing, "wrong": Authentication}[password]
+			_, err := w.source(as(t, w.config("a"), "me", password)).Join(w.ctx)
 			reason(t, err, want)
 		})
 	}
@@ -83,13 +122,8 @@ func TestMissingRights(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			c := fakeCluster(t, kfake.EnableSASL(), kfake.EnableACLs(), kfake.SeedTopics(1, "a"), kfake.User("PLAIN", "me", "pw", tt.acls...))
-			mechanism := plain.Mechanism{Username: "me", Password: "pw"}
 			w := &world{t: t, addr: c.ListenAddrs()[0], ctx: t.Context(), prefix: "g"}
-			cfg := w.config("a")
-			cfg.Dialer = &kafka.Dialer{SASLMechanism: mechanism}
-			cfg.Transport = &kafka.Transport{SASL: mechanism, MetadataTTL: 200 * time.Millisecond, MetadataTopics: cfg.Topics}
-			t.Cleanup(cfg.Transport.CloseIdleConnections)
-			_, err := w.source(cfg).Join(w.ctx)
+			_, err := w.source(as(t, w.config("a"), "me", "pw")).Join(w.ctx)
 			reason(t, err, Authorization)
 			if err != nil && !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v does not name %s", err, tt.want)
@@ -105,26 +139,18 @@ func TestJoinWaitsForTheBroker(t *testing.T) {
 		t.Fatal(err)
 	}
 	port := l.Addr().(*net.TCPAddr).Port
-	var log lines
+	log := newLines()
 	w := &world{t: t, addr: l.Addr().String(), ctx: t.Context(), prefix: "g"}
 	l.Close()
-	s := w.sourceLogging(w.config("a"), &log)
+	s := w.sourceLogging(w.config("a"), log)
 	joined := make(chan error, 1)
 	go func() { _, err := s.Join(w.ctx); joined <- err }()
-	for log.count("reading fails") == 0 {
-		select {
-		case err := <-joined:
-			t.Fatalf("joined nothing: %v", err)
-		case <-time.After(10 * time.Millisecond): // looks again, proves nothing
-		}
-	}
+	log.await("reading fails")
 	fakeCluster(t, kfake.NumBrokers(1), kfake.Ports(port), kfake.SeedTopics(1, "a"))
 	if err := <-joined; err != nil {
 		t.Fatal(err)
 	}
-	if fails, works := log.count("reading fails"), log.count("works again"); fails != 1 || works != 1 {
-		t.Errorf("%d lines that it fails and %d that it works again, want one each", fails, works)
-	}
+	log.once(t)
 }
 
 // Leaders move under a reader: nothing is lost, repeated or reordered.
@@ -132,8 +158,8 @@ func TestLeadersMove(t *testing.T) {
 	t.Parallel()
 	c := fakeCluster(t, kfake.SeedTopics(3, "a"))
 	w := newWorld(t, c.ListenAddrs()[0])
-	var log lines
-	se := w.join(w.sourceLogging(w.config("a"), &log))
+	log := newLines()
+	se := w.join(w.sourceLogging(w.config("a"), log))
 	const events = 300
 	go func() {
 		for i := range int64(events) {
@@ -168,8 +194,8 @@ func TestOutageOfOnePartition(t *testing.T) {
 	t.Parallel()
 	c := fakeCluster(t, kfake.SeedTopics(2, "a"))
 	w := newWorld(t, c.ListenAddrs()[0])
-	var log lines
-	se := w.join(w.sourceLogging(w.config("a"), &log))
+	log := newLines()
+	se := w.join(w.sourceLogging(w.config("a"), log))
 	w.read(se, everything(), caughtUp)
 	var down sync.Map
 	down.Store("down", true)
@@ -188,18 +214,13 @@ func TestOutageOfOnePartition(t *testing.T) {
 	if got := w.read(se, everything(), inputs(1)).inputs; got[0] != "7 a/0@0" {
 		t.Errorf("got %v, want the event of the partition that works", got)
 	}
-	for log.count("reading fails") == 0 {
-		_, err := se.Next(w.ctx, Want{Max: 1, NotAfter: math.MaxInt64, Deadline: time.Now().Add(20 * time.Millisecond)})
-		w.must(err)
-	}
+	log.await("reading fails")
 	down.Delete("down")
 	got := w.read(se, everything(), func(p *position) bool { return len(p.inputs) > 0 && caughtUp(p) })
 	if got.inputs[0] != "5 a/1@0" {
 		t.Errorf("got %v", got.inputs)
 	}
-	if fails, works := log.count("reading fails"), log.count("works again"); fails != 1 || works != 1 {
-		t.Errorf("%d lines that it fails and %d that it works again, want one each", fails, works)
-	}
+	log.once(t)
 }
 
 func TestReadAheadIsBounded(t *testing.T) {

@@ -79,7 +79,7 @@ func Classify(err error) Class {
 		return Closed
 	case errors.Is(err, context.Canceled):
 		return Canceled
-	case goredis.IsMaxClientsError(err):
+	case goredis.HasErrorPrefix(err, "max number of clients reached"):
 		return MaxClients
 	}
 	if reply := goredis.Error(nil); errors.As(err, &reply) {

@@ -116,6 +116,7 @@ func sharedByShard(t *testing.T, open Peers) {
 func preparedBefore(t *testing.T, open Peers) {
 	one, two := open(), open()
 	must(t, one, engine.Step{Writes: []engine.Write{put("a", 0, "one"), put("b", 0, "one")}})
+	must(t, one, engine.Step{}) // what the first commit of all met is over
 	must(t, two, engine.Step{Writes: []engine.Write{put("b", 1, "two")}})
 	if out := must(t, one, engine.Step{Writes: []engine.Write{put("a", 1, "one")}}); !out.Shared {
 		t.Fatal("another's write is not shared")
@@ -127,6 +128,7 @@ func preparedBefore(t *testing.T, open Peers) {
 func preparedTogether(t *testing.T, open Peers) {
 	one, two := open(), open()
 	must(t, one, engine.Step{Writes: []engine.Write{put("a", 0, "one"), put("b", 0, "one"), put("c", 0, "one")}})
+	must(t, one, engine.Step{}) // what the first commit of all met is over
 	must(t, two, engine.Step{Writes: []engine.Write{put("c", 1, "two")}})
 	out := one.Commit(t.Context(), []engine.Step{
 		{Writes: []engine.Write{put("a", 1, "one")}}, {Writes: []engine.Write{put("b", 1, "one")}}, {Writes: []engine.Write{put("c", 1, "never")}},

@@ -1,0 +1,112 @@
+package scoring_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"testing"
+
+	"tidemark/scoring"
+)
+
+// FuzzUnpack: no bytes panic, and what unpacks packs to bytes that stay the same.
+func FuzzUnpack(f *testing.F) {
+	m := stored(f)
+	for _, name := range []string{"unknown", "erased", "typical", "moved"} {
+		f.Add(m.Pack(nil, live(f, m, name)))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		a, err := m.Unpack(data)
+		if err != nil {
+			return
+		}
+		first := m.Pack(nil, a)
+		b, err := m.Unpack(first)
+		if err != nil {
+			t.Fatalf("%x unpacks, its packed form %x does not: %v", data, first, err)
+		}
+		if second := m.Pack(nil, b); !bytes.Equal(first, second) {
+			t.Fatalf("%x packs to %x, then to %x", data, first, second)
+		}
+		m.Open(b)
+		m.Score(b, b.Clock)
+		m.Receipt(b, b.Clock)
+		m.Tier(b)
+	})
+}
+
+// FuzzEventOrder: events in any order, with duplicates, give one score.
+func FuzzEventOrder(f *testing.F) {
+	f.Add([]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, uint64(1))
+	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 1, 1, 9, 9, 9}, uint64(2))
+	f.Fuzz(func(t *testing.T, data []byte, seed uint64) {
+		spec := stored(t).Spec()
+		spec.Signals[1].OncePer = 0
+		m := compile(t, spec)[0]
+		var events []*scoring.Event
+		for ; len(data) >= 4 && len(events) < 200; data = data[4:] {
+			e := &scoring.Event{ID: fmt.Sprint(len(events)), Source: "/web", Type: pickByte(data[0], "intent.search", "web.view", "web.complaint", "web.legacy"),
+				Time: start + int64(binary.BigEndian.Uint16(data[1:]))*minute, Arrived: start + 50*day, Strength: float64(data[3]%21) / 2}
+			if data[3] > 100 {
+				e.Contact = &scoring.Contact{ID: fmt.Sprint(data[3]), Role: pickByte(data[1], "buyer", "technical", "other", "")}
+			}
+			events = append(events, e)
+		}
+		d := newDice(seed)
+		want := d.scoreAt(m, events, start+60*day)
+		again := append(events[:len(events):len(events)], events...)
+		d.Shuffle(len(again), func(i, k int) { again[i], again[k] = again[k], again[i] })
+		if got := d.scoreAt(m, again, start+60*day); math.Abs(got-want) > 1e-9 {
+			t.Errorf("score %v, in another order %v", want, got)
+		}
+	})
+}
+
+func pickByte(b byte, from ...string) string { return from[int(b)%len(from)] }
+
+func (d dice) scoreAt(m *scoring.Model, events []*scoring.Event, at int64) float64 {
+	var a scoring.Account
+	m.Open(&a)
+	for _, e := range events {
+		m.Apply(&a, e, start)
+	}
+	return m.Score(&a, at)
+}
+
+// FuzzCompile: no spec panics; one that compiles scores, and solves what is next.
+func FuzzCompile(f *testing.F) {
+	for seed := range uint64(20) {
+		data, err := json.Marshal(newDice(seed).spec())
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte(`{"Name":"x","Signals":[{"Group":"none","HalfLife":-1}],"Tiers":[{},{}],"Surge":[{}],"ICP":{}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var spec scoring.Spec
+		if json.Unmarshal(data, &spec) != nil || len(spec.Signals) > 20 || len(spec.Tiers) > 20 || len(spec.Groups) > 20 {
+			return
+		}
+		m, err := scoring.Compile(spec, "hash", miniConditions{}, scoring.NewNames(unique(spec.Names())))
+		if err != nil {
+			return
+		}
+		d := newDice(1)
+		a := new(scoring.Account)
+		m.Open(a)
+		for _, in := range d.history(spec, 12) {
+			if out := m.Apply(a, in.event, in.watermark); len(out.Crossings) > 1000 {
+				t.Fatalf("%d crossings of one event", len(out.Crossings))
+			}
+		}
+		if score := m.Score(a, a.Clock+day); math.IsNaN(score) {
+			t.Errorf("score %v", score)
+		}
+		if at, ok := m.NextCrossing(a); ok && at <= a.Clock {
+			t.Errorf("next crossing at %d, the clock is %d", at, a.Clock)
+		}
+	})
+}

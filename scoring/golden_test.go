@@ -1,0 +1,148 @@
+package scoring_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"tidemark/scoring"
+)
+
+// storedNames is a dictionary as Redis keeps it: numbers never change their name.
+var storedNames = []string{
+	"tier:A", "tier:B", "tier:C", "signal:search", "signal:view", "signal:complaint", "signal:legacy",
+	"surge:rush", "role:unknown", "role:buyer", "role:technical",
+}
+
+// stored is the model whose states are the golden files.
+func stored(t testing.TB) *scoring.Model {
+	t.Helper()
+	spec := scoring.Spec{
+		Name: "stored", Version: 1,
+		Contacts: scoring.ContactsSpec{Roles: []scoring.PatternSpec{{Match: "cfo", Is: "buyer"}, {Match: "cto", Is: "technical"}}},
+		Groups:   []scoring.GroupSpec{{Name: "intent"}, {Name: "web"}, {Name: "negative"}},
+		Signals: []scoring.SignalSpec{
+			{Name: "search", Group: "intent", Type: "intent.search", Points: 10, HalfLife: 10 * day},
+			{Name: "view", Group: "web", Type: "web.view", Points: 5, HalfLife: 7 * day, Limit: ptr(8), OncePer: day},
+			{Name: "complaint", Group: "negative", Type: "web.complaint", Points: -20, HalfLife: 30 * day},
+			{Name: "legacy", Group: "web", Type: "web.legacy", Points: 1, HalfLife: scoring.Never},
+		},
+		Committee: &scoring.CommitteeSpec{Window: 30 * day, PointsPerRole: 5},
+		Surge:     []scoring.SurgeSpec{{Name: "rush", Group: "intent", Short: 2 * day, Long: 20 * day, Ratio: 4, Min: 2, Points: 10}},
+		Tiers:     []scoring.TierSpec{{Name: "A", Min: ptr(60), MQA: true, MinDwell: day, Cooldown: 2 * day}, {Name: "B", Min: ptr(30), Hysteresis: 5}, {Name: "C"}},
+	}
+	m, err := scoring.Compile(spec, "hash", miniConditions{}, scoring.NewNames(storedNames))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// live plays events that bring an account into a state worth keeping.
+func live(t testing.TB, m *scoring.Model, name string) *scoring.Account {
+	t.Helper()
+	a := new(scoring.Account)
+	m.Open(a)
+	at, n := start, 0
+	do := func(typ string, strength float64, c *scoring.Contact) {
+		n++
+		at += 7 * minute
+		m.Apply(a, &scoring.Event{ID: fmt.Sprint(n), Source: "/web", Type: typ, Time: at, Arrived: at, Strength: strength, Contact: c}, at)
+	}
+	switch name {
+	case "unknown":
+	case "erased":
+		do("intent.search", 7, nil)
+		m.Apply(a, &scoring.Event{Kind: scoring.KindTombstone, Time: at + day}, at)
+	case "typical":
+		do("intent.search", 4, nil)
+		do("web.view", 1, &scoring.Contact{ID: "c1", Title: "CFO"})
+		do("web.view", 1, &scoring.Contact{ID: "c2", Title: "Cook"})
+		do("web.complaint", 0.5, &scoring.Contact{Email: "Dana@acme.example"})
+		do("web.legacy", 1, &scoring.Contact{ID: "c3", Role: "champion"})
+		do("web.view", 2, &scoring.Contact{ID: "c1", Title: "CTO"})
+	case "moved":
+		do("intent.search", 7, nil)
+		m.Advance(a, at+20*day)
+		do("web.view", 1, nil)
+	case "full":
+		for i := range 600 {
+			at += 5 * hour / 10
+			do("web.view", 1, &scoring.Contact{ID: fmt.Sprint("c", i%90), Title: "CFO"})
+		}
+	default:
+		t.Fatalf("no state named %q", name)
+	}
+	return a
+}
+
+// TestStoredStatesStayReadable holds every layout that was ever released: each
+// golden file still unpacks to the account it was written from. The files of the
+// present layout are rewritten by -update; those of older ones never.
+func TestStoredStatesStayReadable(t *testing.T) {
+	t.Parallel()
+	m := stored(t)
+	for _, name := range []string{"unknown", "erased", "typical", "moved", "full"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join("testdata", "state", fmt.Sprintf("v%d-%s.bin", scoring.Layout, name))
+			want := live(t, m, name)
+			if *update {
+				if err := os.WriteFile(file, m.Pack(nil, want), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := m.Unpack(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.Open(got)
+			if a, b := summary(m, got), summary(m, want); a != b {
+				t.Errorf("unpacked %s\nwant %s", a, b)
+			}
+			if packed := m.Pack(nil, got); !bytes.Equal(packed, data) {
+				t.Errorf("packs to %x, the file is %x", packed, data)
+			}
+		})
+	}
+}
+
+func summary(m *scoring.Model, a *scoring.Account) string {
+	next, ok := m.NextCrossing(a)
+	return fmt.Sprintf("tier %s seq %d clock %d begun %t next %d %t receipt %s", m.Tier(a), a.Seq, a.Clock, a.Begun, next, ok, describe(m.Receipt(a, a.Clock)))
+}
+
+// TestTypicalStateIsSmall guards the budget of memory in Redis (ARCHITECTURE:
+// 250 bytes with keys for 5 active signals and 3 people).
+func TestTypicalStateIsSmall(t *testing.T) {
+	t.Parallel()
+	m := stored(t)
+	if n := len(m.Pack(nil, live(t, m, "typical"))); n > 220 {
+		t.Errorf("a typical state takes %d bytes", n)
+	}
+}
+
+func TestUnpackRefuses(t *testing.T) {
+	t.Parallel()
+	m := stored(t)
+	good := m.Pack(nil, live(t, m, "typical"))
+	for n := range len(good) {
+		if _, err := m.Unpack(good[:n]); err == nil {
+			t.Errorf("the first %d of %d bytes unpacked", n, len(good))
+		}
+	}
+	if _, err := m.Unpack(append(bytes.Clone(good), 0)); err == nil {
+		t.Error("a byte too many unpacked")
+	}
+	newer := bytes.Clone(good)
+	newer[0] = scoring.Layout + 1
+	if _, err := m.Unpack(newer); err == nil || !bytes.Contains([]byte(err.Error()), []byte("newer")) {
+		t.Errorf("a newer layout: %v", err)
+	}
+}
