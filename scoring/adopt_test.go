@@ -65,7 +65,7 @@ func TestAdoptWritesNoHistory(t *testing.T) {
 // TestAdoptAgreesWithTwin changes the model amid random histories.
 func TestAdoptAgreesWithTwin(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(1500) {
+	for seed := range uint64(1500 / underRace) {
 		d := newDice(1_000_000 + seed)
 		models, twins := d.family(t, 3)
 		account, twin, present := new(scoring.Account), twins[0].Account(), models[0]

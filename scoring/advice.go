@@ -80,6 +80,9 @@ func (m *Model) adviseTiers(add adviser) {
 		if i+1 < m.last() && t.min-t.hysteresis <= m.tiers[i+1].min {
 			add(path+".hysteresis", "%v keeps accounts in %s until they are no better than %s (%v)", t.hysteresis, t.name, m.tiers[i+1].name, m.tiers[i+1].min)
 		}
+		if i < m.last() && t.min <= m.min && t.people+t.roles+len(t.groups) == 0 {
+			add(path+".min", "%v is the least score there is: no account stays below %s", t.min, t.name)
+		}
 		if t.roles > 0 && len(m.roles) == 0 {
 			add(path+".requires.roles", "needs roles, but contacts.roles has no pattern: only events that name a role can fill it")
 		}

@@ -95,6 +95,17 @@ func BenchmarkNextCrossing(b *testing.B) {
 	}
 }
 
+// BenchmarkNextCrossingCrowded solves with the most people an account keeps.
+func BenchmarkNextCrossingCrowded(b *testing.B) {
+	m := stored(b)
+	a := live(b, m, "full")
+	m.Apply(a, &scoring.Event{ID: "x", Source: "/web", Type: "web.complaint", Time: a.Clock, Arrived: a.Clock, Strength: 1}, a.Clock)
+	b.ReportAllocs()
+	for b.Loop() {
+		m.NextCrossing(a)
+	}
+}
+
 func BenchmarkReceipt(b *testing.B) {
 	m := reference(b)
 	a := busy(b, m)

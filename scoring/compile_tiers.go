@@ -20,7 +20,7 @@ func (c *compiler) tiers(m *Model) {
 		}
 		seen[s.Name] = true
 		t := c.tier(path, s)
-		t.min = c.tierMin(path+".min", s, i == len(c.spec.Tiers)-1, above)
+		t.min = c.tierMin(path, s, i == len(c.spec.Tiers)-1, above)
 		c.reachable(m, path, t)
 		above = t.min
 		m.tierOf[t.number] = i
@@ -56,22 +56,23 @@ func (c *compiler) tier(path string, s TierSpec) tier {
 func (c *compiler) tierMin(path string, s TierSpec, last bool, above float64) float64 {
 	if last {
 		if s.Min != nil {
-			c.fault(path, "%v: the last tier has no min, it is where everybody else is", *s.Min)
+			c.fault(path+".min", "%v: the last tier has no min, it is where everybody else is", *s.Min)
 		}
 		if s.Requires.People > 0 || s.Requires.Roles > 0 || len(s.Requires.Groups) > 0 {
-			c.fault(path, "the last tier requires nothing, it is where everybody else is")
+			c.fault(path+".requires", "the last tier requires nothing, it is where everybody else is")
 		}
 		return math.Inf(-1)
 	}
+	path += ".min"
 	if s.Min == nil {
 		c.fault(path, "is missing: only the last tier has no min")
 		return above
 	}
-	min := c.finite(path, *s.Min)
-	if min >= above {
-		c.fault(path, "%v is not below the tier before (%v): tiers are listed best first", min, above)
+	least := c.finite(path, *s.Min)
+	if least >= above {
+		c.fault(path, "%v is not below the tier before (%v): tiers are listed best first", least, above)
 	}
-	return min
+	return least
 }
 
 // reachable refuses a tier that no account can ever be in.

@@ -31,6 +31,9 @@ func FormatDuration(ms int64) string {
 	if ms == 0 {
 		return "0s"
 	}
+	if ms < 0 {
+		return "-" + FormatDuration(-max(ms, -Never))
+	}
 	var b strings.Builder
 	for _, u := range units[1:] {
 		if n := ms / u.ms; n > 0 {

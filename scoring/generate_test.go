@@ -72,8 +72,11 @@ func (d dice) spec() scoring.Spec {
 		s.Contacts.Multipliers["unknown"] = 0.8
 	}
 	d.groups(&s)
+	if d.chance(0.15) {
+		d.tangle(&s)
+	}
 	if d.chance(0.7) {
-		s.Committee = &scoring.CommitteeSpec{Window: pick(d, 0, d.duration(hour, 20*day)), PointsPerRole: d.round(0, 12), Cap: d.maybe(0.5, 5, 20)}
+		s.Committee = &scoring.CommitteeSpec{Window: pick(d, 0, d.duration(hour, 20*day)), PointsPerRole: d.round(-3, 12), Cap: d.maybe(0.5, 5, 20)}
 	}
 	for i := range pick(d, 0, 0, 1, 2) {
 		short := d.duration(6*hour, 6*day)
@@ -124,6 +127,19 @@ func (d dice) groups(s *scoring.Spec) {
 				x.Points = -x.Points
 			}
 			s.Signals = append(s.Signals, x)
+		}
+	}
+}
+
+// tangle makes the signals rise and fall against each other: types shared by
+// signals of both signs and of very different half-lives, without limits.
+func (d dice) tangle(s *scoring.Spec) {
+	for i := range s.Signals {
+		x := &s.Signals[i]
+		x.Type, x.Where, x.Limit = pick(d, "web.view", "web.*", "*"), "", nil
+		x.HalfLife = pick(d, 2*hour, 9*hour, 2*day, 2*day, 7*day, 40*day)
+		if i%2 == 1 {
+			x.Points = -x.Points
 		}
 	}
 }

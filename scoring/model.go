@@ -158,6 +158,9 @@ func (m *Model) Tiers() []string {
 	return names
 }
 
+// LastTier is the name of the worst tier, in which accounts begin.
+func (m *Model) LastTier() string { return m.tiers[m.last()].name }
+
 // Above is the next better tier than the account's, and its least score; empty
 // where there is none.
 func (m *Model) Above(a *Account) (name string, min float64) {

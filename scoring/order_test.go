@@ -14,7 +14,7 @@ import (
 // there the first to arrive counts.
 func TestScoreDoesNotDependOnArrival(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(1500) {
+	for seed := range uint64(1500 / underRace) {
 		d := newDice(2_000_000 + seed)
 		model := d.withoutOncePer(t)
 		events := d.set(model.Spec(), 3+d.IntN(90))
@@ -73,7 +73,7 @@ func (d dice) scoreOf(model *scoring.Model, events []*scoring.Event) scoring.Rec
 // however far the watermark lags and however often time is advanced between.
 func TestWatermarkTimingDoesNotMatter(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(1500) {
+	for seed := range uint64(1500 / underRace) {
 		d := newDice(3_000_000 + seed)
 		model, _ := d.models(t)
 		prompt, lagging := new(scoring.Account), new(scoring.Account)
@@ -105,7 +105,7 @@ func TestWatermarkTimingDoesNotMatter(t *testing.T) {
 // states stay the same to the bit, and an unchanged account packs to the same bytes.
 func TestPackingChangesNothing(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(1500) {
+	for seed := range uint64(1500 / underRace) {
 		d := newDice(4_000_000 + seed)
 		model, _ := d.models(t)
 		kept, packed := new(scoring.Account), new(scoring.Account)
@@ -163,7 +163,7 @@ func repack(t testing.TB, m *scoring.Model, a *scoring.Account) *scoring.Account
 func TestNextCrossingIsTheFirstInstant(t *testing.T) {
 	t.Parallel()
 	found := 0
-	for seed := range uint64(2000) {
+	for seed := range uint64(2000 / underRace) {
 		d := newDice(5_000_000 + seed)
 		model, _ := d.models(t)
 		a := new(scoring.Account)
@@ -184,7 +184,7 @@ func TestNextCrossingIsTheFirstInstant(t *testing.T) {
 			}
 		}
 	}
-	if found < 500 {
+	if found < 500/underRace {
 		t.Errorf("only %d crossings were ahead: the histories are too tame", found)
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -9,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,14 +25,13 @@ import (
 	"tidemark/pkg/app"
 	"tidemark/pkg/config"
 	"tidemark/scoring"
-	"tidemark/streams/codec"
 	"tidemark/streams/conn"
 	"tidemark/streams/sink"
 )
 
 // world is one deployment on real servers: its own topics, group and namespace.
 type world struct {
-	t         *testing.T
+	t         testing.TB
 	cfg       config.Config
 	env       []string
 	transport *conn.Transport
@@ -40,7 +39,7 @@ type world struct {
 }
 
 // newWorld makes the topics of a deployment with the given model.
-func newWorld(t *testing.T, brokers, redisAddrs, model string, partitions int) *world {
+func newWorld(t testing.TB, brokers, redisAddrs, model string, partitions int, extra ...string) *world {
 	t.Helper()
 	w := &world{t: t}
 	topics := map[string]string{}
@@ -59,6 +58,7 @@ func newWorld(t *testing.T, brokers, redisAddrs, model string, partitions int) *
 	w.setenv("TIDEMARK_KAFKA_CREATE_REPLICATION", "1")
 	w.setenv("TIDEMARK_ENGINE_CHECKPOINT_INTERVAL", "200ms")
 	w.setenv("TIDEMARK_KAFKA_SESSION_TIMEOUT", "6s")
+	w.env = override(w.env, extra)
 	var err error
 	if w.cfg, err = config.Load("", w.env); err != nil {
 		t.Fatal(err)
@@ -72,6 +72,8 @@ func newWorld(t *testing.T, brokers, redisAddrs, model string, partitions int) *
 			t.Fatal(r.Err)
 		}
 	}
+	// The test itself goes in by the plain listener.
+	w.cfg.Kafka.Brokers = []string{brokers}
 	if w.transport, err = conn.NewTransport(conn.Config{Brokers: []string{brokers}}); err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +103,7 @@ func readHistory(t *testing.T, model, dir string) history {
 	return history{abs, readLines(t, filepath.Join(root, dir, "profiles.jsonl")), readLines(t, filepath.Join(root, dir, "events.jsonl"))}
 }
 
-func readLines(t *testing.T, path string) [][]byte {
+func readLines(t testing.TB, path string) [][]byte {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -131,7 +133,7 @@ type eventHead struct {
 	millis            int64
 }
 
-func head(t *testing.T, line []byte) eventHead {
+func head(t testing.TB, line []byte) eventHead {
 	t.Helper()
 	var h eventHead
 	if err := json.Unmarshal(line, &h); err != nil {
@@ -184,7 +186,7 @@ func (w *world) publish(topic string, messages []sink.Message) {
 
 // instance is a running `serve` process.
 type instance struct {
-	t    *testing.T
+	t    testing.TB
 	cmd  *exec.Cmd
 	log  string
 	done chan error
@@ -260,7 +262,7 @@ func (i *instance) stop() {
 type fatal struct{ error }
 
 // eventually tries until f has no complaint, and fails with the last one.
-func eventually(t *testing.T, limit time.Duration, f func() error) {
+func eventually(t testing.TB, limit time.Duration, f func() error) {
 	t.Helper()
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
@@ -282,8 +284,8 @@ func eventually(t *testing.T, limit time.Duration, f func() error) {
 	}
 }
 
-// drained waits until everything in the input topics is applied and stored, and
-// the outbox is empty.
+// drained waits until everything in the input topics is applied and stored, what
+// was due is swept, and the outbox is empty.
 func (w *world) drained() {
 	w.t.Helper()
 	client := w.transport.Client(10 * time.Second)
@@ -293,6 +295,10 @@ func (w *world) drained() {
 	}
 	defer store.Close() //nolint:errcheck // only read from
 	topics := w.cfg.Kafka.Topics
+	shards := make([]int, store.Shards())
+	for i := range shards {
+		shards[i] = i
+	}
 	eventually(w.t, 90*time.Second, func() error {
 		for _, topic := range []string{topics.Intent, topics.Engagement, topics.Profiles} {
 			ends := w.ends(topic)
@@ -314,6 +320,13 @@ func (w *world) drained() {
 					return fmt.Errorf("%s/%d: %d of %d", topic, p.Partition, p.CommittedOffset, ends[p.Partition])
 				}
 			}
+		}
+		due, err := store.NextDue(w.t.Context(), shards)
+		if err != nil {
+			return err
+		}
+		if first := slices.Min(due); first <= time.Now().UnixMilli() {
+			return fmt.Errorf("an account is due since %s", time.UnixMilli(first))
 		}
 		depth, err := store.OutboxDepth(w.t.Context())
 		if err == nil && depth > 0 {
@@ -378,23 +391,23 @@ func (w *world) read(topic string) []kafka.Message {
 type change struct {
 	Time time.Time
 	Data struct {
-		Account          string
-		Seq              uint64
-		From, To         string
-		Score            float64
-		MQA              bool
-		Cause            scoring.Cause
-		Receipt          scoring.Receipt
-		DemotesAt        *time.Time `json:"demotes_at"`
-		Direction        string
-		Model            map[string]any
-		Profile          map[string]any
-		Threshold        *float64
+		Account   string
+		Seq       uint64
+		From, To  string
+		Score     float64
+		MQA       bool
+		Cause     scoring.Cause
+		Receipt   scoring.Receipt
+		DemotesAt *time.Time `json:"demotes_at"`
+		Direction string
+		Model     map[string]any
+		Profile   map[string]any
+		Threshold *float64
 	}
 	raw []byte
 }
 
-func parseChange(t *testing.T, raw []byte) change {
+func parseChange(t testing.TB, raw []byte) change {
 	t.Helper()
 	var c change
 	if err := json.Unmarshal(raw, &c); err != nil {
@@ -481,15 +494,55 @@ func (w *world) score(h history, until time.Time) scoreResult {
 	return out
 }
 
-// scanLines reads a file line by line.
-func scanLines(r io.Reader, f func([]byte)) error {
-	s := bufio.NewScanner(r)
-	s.Buffer(nil, 16<<20)
-	for s.Scan() {
-		f(s.Bytes())
-	}
-	return s.Err()
+// override puts later settings in the place of earlier ones.
+func override(env, later []string) []string {
+	out := slices.DeleteFunc(slices.Clone(env), func(e string) bool {
+		key, _, _ := strings.Cut(e, "=")
+		return slices.ContainsFunc(later, func(l string) bool { return strings.HasPrefix(l, key+"=") })
+	})
+	return append(out, later...)
 }
 
-// at is an instant as score and lookups take it.
-func at(ms int64) string { return codec.FormatTime(ms) }
+// wantScore wants an account to have the score that `score` gives it.
+func (w *world) wantScore(s scoreOut, now time.Time) {
+	w.t.Helper()
+	got, err := app.Lookup(w.t.Context(), w.cfg, s.Account, now.UnixMilli())
+	if err != nil {
+		w.t.Error(err)
+	} else if math.Abs(got.Receipt.Score-s.Score) > 1e-6 {
+		w.t.Errorf("%s: got score %v, want %v", s.Account, got.Receipt.Score, s.Score)
+	}
+}
+
+// command runs a command of the program against the deployment and returns what
+// it prints.
+func (w *world) command(args ...string) []byte {
+	w.t.Helper()
+	var out, stderr bytes.Buffer
+	code := run(&streams{ctx: w.t.Context(), in: strings.NewReader(""), out: &out, err: &stderr, environ: w.env}, args)
+	if code != exitDone {
+		w.t.Fatalf("%v: exit %d\n%s", args, code, stderr.String())
+	}
+	return out.Bytes()
+}
+
+func writeModel(t testing.TB, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "model.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// event is a CloudEvent in structured mode.
+func event(id, typ string, at time.Time, subject, data string) []byte {
+	about := ""
+	if subject != "" {
+		about = fmt.Sprintf(`"subject":%q,`, subject)
+	}
+	return fmt.Appendf(nil, `{"specversion":"1.0","id":%q,"source":"/test","type":%q,"time":%q,%s"data":%s}`,
+		id, typ, at.UTC().Format(time.RFC3339Nano), about, data)
+}
+
+func join(addrs []string) string { return strings.Join(addrs, ",") }

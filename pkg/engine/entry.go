@@ -58,13 +58,13 @@ func Read(m *scoring.Model, r Record) (*scoring.Account, error) {
 	return e.account, nil
 }
 
-// listed is the tier under which the account is listed; one that was erased is
-// listed nowhere.
+// listed is the tier under which the account is listed. The last tier is not: it
+// is where everybody else is, and a scan finds them.
 func listed(m *scoring.Model, a *scoring.Account) string {
-	if !a.Begun {
-		return ""
+	if tier := m.Tier(a); tier != m.LastTier() {
+		return tier
 	}
-	return m.Tier(a)
+	return ""
 }
 
 // write is the stored form of the entry as it is now; the entry then holds what

@@ -156,7 +156,7 @@ func (l *lane) commit(ctx context.Context, works []*work) (again []*shard, err e
 		if works = failed; len(failed) == 0 {
 			break
 		}
-		if errors.Is(cause, ErrRefused) || !pause(ctx, attempt) {
+		if hopeless(cause) || !pause(ctx, attempt) {
 			return nil, fmt.Errorf("commit shard %d: %w", failed[0].shard.number, cause)
 		}
 	}
@@ -166,8 +166,12 @@ func (l *lane) commit(ctx context.Context, works []*work) (again []*shard, err e
 	return again, err
 }
 
-// ErrRefused is wrapped by errors of a Store that no retry can heal.
-var ErrRefused = errors.New("refused")
+// hopeless reports whether an error of a Store says of itself that no repeat can
+// help before somebody changes something.
+func hopeless(err error) bool {
+	var e interface{ Retryable() bool }
+	return errors.As(err, &e) && !e.Retryable()
+}
 
 // stored takes note of what a committed work changed.
 func (l *lane) stored(w *work, o Outcome) {
@@ -198,7 +202,7 @@ func (l *lane) readPositions(ctx context.Context) error {
 			}
 			return nil
 		}
-		if errors.Is(err, ErrRefused) || !pause(ctx, attempt) {
+		if hopeless(err) || !pause(ctx, attempt) {
 			return fmt.Errorf("read positions: %w", err)
 		}
 	}
@@ -239,7 +243,7 @@ func (l *lane) load(ctx context.Context, s *shard, names []string) ([]Record, er
 		if err == nil {
 			return records, nil
 		}
-		if errors.Is(err, ErrRefused) || !pause(ctx, attempt) {
+		if hopeless(err) || !pause(ctx, attempt) {
 			return nil, fmt.Errorf("load from shard %d: %w", s.number, err)
 		}
 	}

@@ -9,6 +9,8 @@ import "context"
 // All methods may be called by several goroutines; for one shard, one caller at a
 // time commits within a process. Other processes may write the same shards: the
 // store notices, by positions and versions, and says so.
+//
+// An error is taken to heal unless it has a method Retryable() bool that says no.
 type Store interface {
 	// Shards is how many shards there are: fixed when the namespace was made.
 	Shards() int

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 )
 
@@ -66,7 +65,7 @@ func (l *lane) dueNames(ctx context.Context, s *shard, watermark int64) ([]strin
 			}
 			return names, nil
 		}
-		if errors.Is(err, ErrRefused) || !pause(ctx, attempt) {
+		if hopeless(err) || !pause(ctx, attempt) {
 			return nil, fmt.Errorf("due accounts of shard %d: %w", s.number, err)
 		}
 	}
@@ -86,7 +85,7 @@ func (l *lane) refresh(ctx context.Context, shards []*shard) error {
 			}
 			return nil
 		}
-		if errors.Is(err, ErrRefused) || !pause(ctx, attempt) {
+		if hopeless(err) || !pause(ctx, attempt) {
 			return fmt.Errorf("next due instants: %w", err)
 		}
 	}

@@ -1,11 +1,13 @@
-//go:build !e2e
-
 package sink
 
 import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"tidemark/deploy/testenv"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+var servers = testenv.Shared{KafkaOptions: testenv.KafkaOptions{Secure: true}}
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(servers.Around(m)) }

@@ -21,11 +21,12 @@ type fetcher struct {
 	// the log is not known, and the merge waits for it.
 	hear   bool
 	room   chan struct{} // told, once, when there is room again
+	usual  int           // how many inputs the last answer held: the next may hold as many
 	reader setReader
 }
 
 func (f *fetcher) run(ctx context.Context) {
-	outage := &f.session.source.outage
+	outage := &f.session.source.reading
 	for failures := 0; f.waitRoom(ctx); {
 		err := f.fetch(ctx)
 		switch {
@@ -102,6 +103,9 @@ func (f *fetcher) exchange(ctx context.Context) (*fetchAnswer, error) {
 
 func (f *fetcher) deliver(got fetched) error {
 	var entries []entry
+	if len(got.set) > 0 {
+		entries = make([]entry, 0, f.usual)
+	}
 	next, err := f.reader.read(got.set, f.offset, got.aborted, func(r *Record) { entries = f.decode(entries, r) })
 	if err == nil && next == f.offset && len(got.set) > 0 {
 		err = fmt.Errorf("%w at offset %d: not one whole batch in %d bytes", errCorrupt, f.offset, len(got.set))
@@ -111,7 +115,7 @@ func (f *fetcher) deliver(got fetched) error {
 	if err != nil && next == f.offset {
 		return fmt.Errorf("read %s/%d: %w", f.partition.Topic, f.partition.ID, err)
 	}
-	f.offset, f.hear = next, false
+	f.offset, f.hear, f.usual = next, false, len(entries)
 	f.session.push(f.index, entries, next, got.end)
 	return nil
 }

@@ -1,14 +1,21 @@
-//go:build !e2e
-
 package source
 
 import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"tidemark/deploy/testenv"
 )
 
-// realClusters are those of the build tag e2e.
-var realClusters []cluster
+var (
+	kafka4 = testenv.Shared{KafkaOptions: testenv.KafkaOptions{Version: testenv.Kafka4}}
+	kafka3 = testenv.Shared{KafkaOptions: testenv.KafkaOptions{Version: testenv.Kafka3}}
+)
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+var realClusters = []cluster{
+	{"kafka4", func(t testing.TB) string { return kafka4.Kafka(t).Addr() }},
+	{"kafka3", func(t testing.TB) string { return kafka3.Kafka(t).Addr() }},
+}
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(kafka4.Around(kafka3.Around(m))) }

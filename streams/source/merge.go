@@ -140,9 +140,10 @@ func (m *merger) pause(i, room int) bool {
 	return q.full
 }
 
-// take moves at least max inputs, if there are any to go, to the end of out.
-func (m *merger) take(out []Input, max int, notAfter int64) []Input {
-	for len(out) < max && m.behind == 0 && len(m.heap) > 0 && !m.held(notAfter) {
+// take moves inputs to the end of out until it holds limit or none may go. It may
+// be over by the rest of a record.
+func (m *merger) take(out []Input, limit int, notAfter int64) []Input {
+	for len(out) < limit && m.behind == 0 && len(m.heap) > 0 && !m.held(notAfter) {
 		out = m.pop(out)
 	}
 	return out

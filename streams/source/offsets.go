@@ -22,7 +22,7 @@ func (b Bounds) check(p engine.Partition, offset int64) error {
 
 // retry tries until it works, until ctx or the session ends, or until there is no
 // hope.
-func retry[T any](se *Session, ctx context.Context, try func(context.Context) (T, error)) (T, error) {
+func retry[T any](ctx context.Context, se *Session, try func(context.Context) (T, error)) (T, error) {
 	var none T
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

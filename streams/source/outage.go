@@ -15,6 +15,8 @@ import (
 // however many partitions it concerns and however often each is tried.
 type outage struct {
 	log zerolog.Logger
+	// fails and works are the two messages.
+	fails, works string
 
 	mu      sync.Mutex // guards what follows; nothing blocks while it is held
 	failing map[engine.Partition]bool
@@ -28,7 +30,7 @@ const quiet = 1
 // failed notes the n-th failure in a row, counted from 1.
 func (o *outage) failed(p engine.Partition, n int, err error) {
 	if n <= quiet {
-		o.log.Debug().Err(err).Str("topic", p.Topic).Int("partition", p.ID).Msg("reading failed, trying again")
+		o.line(o.log.Debug(), p).Err(err).Msg("failed once, trying again")
 		return
 	}
 	o.mu.Lock()
@@ -36,7 +38,7 @@ func (o *outage) failed(p engine.Partition, n int, err error) {
 	if len(o.failing) == 0 {
 		o.since = time.Now()
 		o.failing = make(map[engine.Partition]bool)
-		o.log.Warn().Err(err).Str("topic", p.Topic).Int("partition", p.ID).Msg("reading fails, trying on")
+		o.line(o.log.Warn(), p).Err(err).Msg(o.fails)
 	}
 	o.failing[p] = true
 }
@@ -50,8 +52,16 @@ func (o *outage) worked(p engine.Partition, n int) {
 	defer o.mu.Unlock()
 	delete(o.failing, p)
 	if len(o.failing) == 0 {
-		o.log.Info().Dur("after", time.Since(o.since)).Msg("reading works again")
+		o.log.Info().Dur("after", time.Since(o.since)).Msg(o.works)
 	}
+}
+
+// line names the partition, if there is one.
+func (o *outage) line(e *zerolog.Event, p engine.Partition) *zerolog.Event {
+	if p.Topic == "" {
+		return e
+	}
+	return e.Str("topic", p.Topic).Int("partition", p.ID)
 }
 
 // pause waits before the attempt after n failures, longer each time and by chance, so

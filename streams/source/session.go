@@ -84,14 +84,14 @@ func (se *Session) Partitions() []engine.Partition { return se.parts }
 // Committed returns the group's committed offsets of the assigned partitions, -1
 // where there is none.
 func (se *Session) Committed(ctx context.Context) (map[engine.Partition]int64, error) {
-	return retry(se, ctx, func(ctx context.Context) (map[engine.Partition]int64, error) {
+	return retry(ctx, se, func(ctx context.Context) (map[engine.Partition]int64, error) {
 		return se.source.committed(ctx, se.parts)
 	})
 }
 
 // Bounds returns what the logs of the assigned partitions hold.
 func (se *Session) Bounds(ctx context.Context) (map[engine.Partition]Bounds, error) {
-	return retry(se, ctx, func(ctx context.Context) (map[engine.Partition]Bounds, error) {
+	return retry(ctx, se, func(ctx context.Context) (map[engine.Partition]Bounds, error) {
 		return se.source.bounds(ctx, se.parts)
 	})
 }

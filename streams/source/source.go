@@ -25,7 +25,8 @@ type Source struct {
 	own       bool // the transport is ours to close
 	client    *kafka.Client
 	buffers   bufferPool
-	outage    outage
+	joining   outage
+	reading   outage
 	closing   context.Context // done when Close is called
 	close     context.CancelFunc
 
@@ -44,11 +45,12 @@ func New(cfg Config, decode Decode, log zerolog.Logger) (*Source, error) {
 	}
 	cfg = cfg.withDefaults()
 	s := &Source{
-		cfg:    cfg,
-		decode: decode,
-		log:    log,
-		addr:   kafka.TCP(cfg.Brokers...),
-		outage: outage{log: log},
+		cfg:     cfg,
+		decode:  decode,
+		log:     log,
+		addr:    kafka.TCP(cfg.Brokers...),
+		joining: outage{log: log, fails: "joining the group fails, trying on", works: "joining the group works again"},
+		reading: outage{log: log, fails: "reading fails, trying on", works: "reading works again"},
 	}
 	s.transport, s.own = cfg.transport()
 	s.client = &kafka.Client{Addr: s.addr, Transport: s.transport}
@@ -105,7 +107,7 @@ func (s *Source) join(ctx context.Context) (*kafka.Generation, error) {
 	for failures := 0; ; {
 		gen, err := s.attempt(ctx)
 		if err == nil {
-			s.outage.worked(engine.Partition{}, failures)
+			s.joining.worked(engine.Partition{}, failures)
 			return gen, nil
 		}
 		if ctx.Err() != nil {
@@ -122,7 +124,7 @@ func (s *Source) join(ctx context.Context) (*kafka.Generation, error) {
 			continue // the way of the protocol: others joined meanwhile
 		}
 		failures++
-		s.outage.failed(engine.Partition{}, failures, err)
+		s.joining.failed(engine.Partition{}, failures, err)
 		if !pause(ctx, failures) {
 			return nil, ctx.Err()
 		}

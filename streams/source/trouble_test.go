@@ -59,7 +59,7 @@ func (l *lines) await(text string) {
 func (l *lines) once(t *testing.T) {
 	t.Helper()
 	l.await("works again")
-	if fails, works := l.count("reading fails"), l.count("works again"); fails != 1 || works != 1 {
+	if fails, works := l.count("fails, trying on"), l.count("works again"); fails != 1 || works != 1 {
 		t.Errorf("%d lines that it fails and %d that it works again, want one each", fails, works)
 	}
 }
@@ -145,7 +145,7 @@ func TestJoinWaitsForTheBroker(t *testing.T) {
 	s := w.sourceLogging(w.config("a"), log)
 	joined := make(chan error, 1)
 	go func() { _, err := s.Join(w.ctx); joined <- err }()
-	log.await("reading fails")
+	log.await("fails, trying on")
 	fakeCluster(t, kfake.NumBrokers(1), kfake.Ports(port), kfake.SeedTopics(1, "a"))
 	if err := <-joined; err != nil {
 		t.Fatal(err)
@@ -214,7 +214,7 @@ func TestOutageOfOnePartition(t *testing.T) {
 	if got := w.read(se, everything(), inputs(1)).inputs; got[0] != "7 a/0@0" {
 		t.Errorf("got %v, want the event of the partition that works", got)
 	}
-	log.await("reading fails")
+	log.await("fails, trying on")
 	down.Delete("down")
 	got := w.read(se, everything(), func(p *position) bool { return len(p.inputs) > 0 && caughtUp(p) })
 	if got.inputs[0] != "5 a/1@0" {

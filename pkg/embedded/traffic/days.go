@@ -93,7 +93,7 @@ func (d *diary) live(nth int) {
 		d.burst(phase)
 	case Executive:
 		d.interns()
-		if phase == 2 {
+		if phase == 1 {
 			d.visit(11, d.staff.executive, pricing)
 		}
 	case Warming:
@@ -102,6 +102,9 @@ func (d *diary) live(nth int) {
 		d.leave(phase)
 	case Interns:
 		d.interns()
+		if d.chance(20) {
+			d.visit(16, d.staff.interns[0], careers)
+		}
 	case Noisy:
 		d.noise()
 	case Competitor:
@@ -153,10 +156,10 @@ func (d *diary) warm(phase int) {
 		return
 	case phase == 3:
 		d.act(10, d.staff.manager, readCase)
-	case phase >= 5:
+	case phase >= 5 && phase != 7:
 		d.act(9, d.staff.manager, clickMail)
 	}
-	if d.chance(60) {
+	if d.chance(50) {
 		d.act(13, d.staff.analyst, openMail)
 	}
 	if d.chance(30) {
@@ -180,14 +183,11 @@ func (d *diary) leave(phase int) {
 // interns click on much and decide nothing.
 func (d *diary) interns() {
 	for _, who := range d.staff.interns {
-		if d.chance(45) {
+		if d.chance(30) {
 			d.act(10, who, clickMail)
 		}
-		if d.chance(45) {
+		if d.chance(30) {
 			d.visit(13, who, blog)
-		}
-		if d.chance(15) {
-			d.visit(16, who, careers)
 		}
 	}
 }

@@ -28,7 +28,7 @@ type job struct{ title, role string }
 
 // The jobs by rank. Titles hold the words that the reference model looks for.
 var (
-	executives = []job{{"CFO", ""}, {"CTO", ""}, {"COO", ""}, {"Chief Revenue Officer", ""}}
+	executives = []job{{"CFO", ""}, {"CTO", ""}, {"Chief Procurement Officer", ""}, {"Chief Revenue Officer", ""}}
 	vices      = []job{{"VP Engineering", "technical_buyer"}, {"VP Finance", ""}, {"VP Sales", ""}, {"Head of Procurement", ""}}
 	directors  = []job{{"Director of IT", "technical_buyer"}, {"Marketing Director", ""}, {"Director of Operations", ""}}
 	managers   = []job{{"Marketing Manager", ""}, {"Sales Operations Manager", ""}, {"Product Manager", ""}}

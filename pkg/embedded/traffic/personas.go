@@ -54,8 +54,10 @@ func (p Persona) industry(r *rand.Rand) industry {
 	switch p {
 	case InMarket:
 		return inside[r.IntN(2)]
-	case Executive, Warming, Leaving:
+	case Warming, Leaving:
 		return inside[0]
+	case Executive:
+		return inside[1]
 	case Noisy:
 		if r.IntN(2) == 0 {
 			return outside[r.IntN(len(outside))]
@@ -70,7 +72,7 @@ func (p Persona) furnish(r *rand.Rand, a map[string]any) {
 	switch p {
 	case InMarket:
 		employees, revenue, technologies = 600+r.IntN(4000), 60+r.IntN(900), []string{"salesforce", "snowflake"}
-	case Warming, Leaving:
+	case Leaving:
 		technologies = []string{"salesforce", "marketo"}
 	case Noisy:
 		if a["industry"] != "retail" && a["industry"] != "education" {
@@ -78,7 +80,7 @@ func (p Persona) furnish(r *rand.Rand, a map[string]any) {
 		}
 	case Competitor:
 		a["relationship"] = "competitor"
-	case Executive, Interns, Quiet:
+	case Executive, Warming, Interns, Quiet:
 	}
 	a["employees"], a["revenue_musd"], a["technologies"] = float64(employees), float64(revenue), technologies
 }

@@ -47,16 +47,15 @@ func (w *World) Profiles() []Event {
 // Events are all that happens, in order of time, without end.
 func (w *World) Events() iter.Seq[Event] {
 	return func(yield func(Event) bool) {
-		// A working day in the east begins on the eve in UTC, one in the west ends
-		// on the morrow: what is before a day's end minus the eastmost offset is
-		// settled once the day after was written.
+		// A day in the east begins on the eve in UTC, one in the west ends on the
+		// morrow. What is earlier than tomorrow's first hour in the east is settled.
 		var waiting []Event
 		for date := 0; ; date++ {
 			waiting = append(waiting, w.day(date)...)
 			slices.SortStableFunc(waiting, func(a, b Event) int { return cmp.Compare(a.At, b.At) })
-			settled := time.Duration(date)*day - eastmost
+			settled := time.Duration(date+1)*day - eastmost
 			n := 0
-			for ; n < len(waiting) && waiting[n].At < settled+day; n++ {
+			for ; n < len(waiting) && waiting[n].At < settled; n++ {
 				if !yield(waiting[n]) {
 					return
 				}

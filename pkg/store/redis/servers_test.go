@@ -15,6 +15,20 @@ func TestOnCluster(t *testing.T) {
 	c := testenv.StartRedisClusterFor(t)
 	suites(t, func(t *testing.T) redis.Config { return testConfig(t, c.Addrs()...) })
 
+	t.Run("smallest rights", func(t *testing.T) {
+		t.Parallel()
+		for i := range c.Addrs() {
+			if _, err := c.Node(i).Do("ACL", "SETUSER", "small", "on", ">s3cret", "~tm-*", "&tm-*", "-@all", "+@read", "+@write",
+				"+@connection", "+@scripting", "+@transaction", "+@pubsub", "-@dangerous", "+info", "+cluster|slots"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		suites(t, func(t *testing.T) redis.Config {
+			cfg := testConfig(t, c.Addrs()...)
+			cfg.Username, cfg.Password = "small", "s3cret"
+			return cfg
+		})
+	})
 	t.Run("one address", func(t *testing.T) {
 		t.Parallel()
 		cfg := testConfig(t, c.Addrs()[0])

@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"context"
+	"flag"
 	"testing"
 	"time"
 
@@ -15,7 +16,13 @@ import (
 	"tidemark/pkg/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// A check is some 30 commits; the command line still wins (-rapid.checks=1000).
+	if err := flag.Set("rapid.checks", "40"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // testConfig is for servers of this test: few shards, short waits.
 func testConfig(t *testing.T, addrs ...string) redis.Config {

@@ -49,7 +49,7 @@ func endedContext(t *testing.T, open Peers) {
 // largeStep is past every limit of the scripts' own: unpack, and pieces that do not
 // divide evenly.
 func largeStep(t *testing.T, open Peers) {
-	const n = 9001
+	const n = 4501 // twice as many arguments
 	one, two := open(), open()
 	accounts := numbered("a", n)
 	step := engine.Step{Moves: move(0, n)}
