@@ -76,17 +76,18 @@ func (d dice) scoreAt(m *scoring.Model, events []*scoring.Event, at int64) float
 }
 
 // FuzzCompile: no spec panics; one that compiles scores, and solves what is next.
+// A spec is a drawn one with whatever the JSON changes in it.
 func FuzzCompile(f *testing.F) {
-	for seed := range uint64(20) {
-		data, err := json.Marshal(newDice(seed).spec())
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
+	for seed, data := range []string{
+		`{}`, `{"Signals":[{"Group":"none","HalfLife":-1}],"Tiers":[{},{}],"Surge":[{}],"ICP":{}}`,
+		`{"Score":{"Min":-1e300,"Max":1e300}}`, `{"Committee":{"Window":1,"PointsPerRole":-3,"Cap":-5}}`,
+		`{"Groups":[{"Name":"group0","Cap":1e-300}]}`, `{"Signals":[{"Name":"signal0","HalfLife":1}]}`,
+		`{"Tiers":[{"Name":"T1","Min":1e-9,"Hysteresis":1e9,"MinDwell":1,"Cooldown":9223372036854775806},{"Name":"T2"}]}`,
+	} {
+		f.Add(uint64(seed), []byte(data))
 	}
-	f.Add([]byte(`{"Name":"x","Signals":[{"Group":"none","HalfLife":-1}],"Tiers":[{},{}],"Surge":[{}],"ICP":{}}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		var spec scoring.Spec
+	f.Fuzz(func(t *testing.T, seed uint64, data []byte) {
+		spec := newDice(seed).spec()
 		if json.Unmarshal(data, &spec) != nil || len(spec.Signals) > 20 || len(spec.Tiers) > 20 || len(spec.Groups) > 20 {
 			return
 		}

@@ -287,7 +287,7 @@ func (d dice) gap() int64 {
 // event draws an event that mostly has a type of the model's.
 func (d dice) event(spec scoring.Spec, id string) *scoring.Event {
 	e := &scoring.Event{ID: id, Source: pick(d, "/a", "/b"), Type: pick(d, eventTypes...), Strength: 1}
-	if d.chance(0.6) {
+	if len(spec.Signals) > 0 && d.chance(0.6) {
 		e.Type = strings.Replace(pick(d, spec.Signals...).Type, "*", "search", 1)
 	}
 	if d.chance(0.3) {

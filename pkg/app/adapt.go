@@ -92,6 +92,9 @@ func (l letters) Write(ctx context.Context, dead []any) error {
 	return nil
 }
 
+// Heals implements Deadletters.
+func (l letters) Heals(err error) bool { return sink.Heals(err) }
+
 // decoding turns the codec into what the source calls for each record.
 func decoding(d *codec.Decoder) source.Decode {
 	return func(r *source.Record) source.Decoded {

@@ -3,47 +3,218 @@ package app
 import (
 	"context"
 	"fmt"
+	"time"
 
+	"tidemark/pkg/engine"
+	"tidemark/pkg/modelfile"
 	"tidemark/pkg/store"
+	"tidemark/scoring"
+	"tidemark/streams/codec"
 )
 
-// adopt puts the store under this program's model: noted where there was none,
-// every account rescored where it was another. The new model takes effect at the
-// low watermark, up to which the old one was applied.
+// current tells the pump which model is in force.
+type current struct{ store NameStore }
+
+// Current implements Models.
+func (c current) Current(ctx context.Context) (string, error) {
+	models, err := c.store.Models(ctx)
+	if err != nil {
+		return "", fmt.Errorf("model in force: %w", err)
+	}
+	if len(models) == 0 {
+		return "", nil
+	}
+	return models[len(models)-1].Hash, nil
+}
+
+// adoptLease is held by the one instance that moves accounts to another model.
+const adoptLease = "adopt"
+
+// adopt puts the store under this program's model. Where it was under another,
+// that is noted first, with the instant at which the new one takes effect; other
+// instances see it and stop; then every account is moved as of that instant, and
+// the move is noted as done. Stopped anywhere in between, the next start goes on
+// with the same instant.
 func (s *service) adopt(ctx context.Context) error {
-	before, err := inForce(ctx, s.store)
+	done, err := s.adopted(ctx)
+	if done || err != nil {
+		return err
+	}
+	release, err := s.hold(ctx, func(ctx context.Context) (bool, error) {
+		return s.store.Acquire(ctx, adoptLease, s.owner(), leaseTTL)
+	})
 	if err != nil {
 		return err
 	}
+	defer func() {
+		release()
+		// Best effort: it runs out by itself.
+		_ = s.store.Release(context.WithoutCancel(ctx), adoptLease, s.owner())
+	}()
+	for {
+		models, err := s.store.Models(ctx)
+		if err != nil {
+			return fmt.Errorf("models: %w", err)
+		}
+		switch n := len(models); {
+		case n > 0 && !models[n-1].Adopted:
+			if err := s.move(ctx, models[:n-1], models[n-1]); err != nil {
+				return fmt.Errorf("rescore: %w", err)
+			}
+		case n > 0 && models[n-1].Hash == s.model.Hash():
+			return nil
+		default:
+			if err := s.announce(ctx, n == 0); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// adopted reports whether every account is under this program's model already.
+func (s *service) adopted(ctx context.Context) (bool, error) {
+	models, err := s.store.Models(ctx)
+	if err != nil {
+		return false, fmt.Errorf("models: %w", err)
+	}
+	n := len(models)
+	return n > 0 && models[n-1].Adopted && models[n-1].Hash == s.model.Hash(), nil
+}
+
+// announce notes this program's model as the one to adopt; where there was none,
+// there is nothing to move.
+func (s *service) announce(ctx context.Context, first bool) error {
 	at, err := s.effective(ctx)
 	if err != nil {
 		return err
 	}
-	entry := store.Model{
-		Hash: s.model.Hash(), Name: s.model.Name(), Version: fmt.Sprint(s.model.Version()), EffectiveAt: at, Source: string(s.file.Source),
-	}
-	if before != nil && before.Hash() != s.model.Hash() {
-		s.log.Info().Str("from", before.Name()).Str("model", s.model.Name()).Int("version", s.model.Version()).Msg("the model changed, rescoring")
-		err := s.engine.Rescore(ctx, s.store, before, at, func(shard, accounts int) {
-			s.log.Debug().Int("shard", shard).Int("accounts", accounts).Msg("rescored")
-		})
-		if err != nil {
-			return fmt.Errorf("rescore: %w", err)
+	return s.store.AddModel(ctx, store.Model{
+		Hash: s.model.Hash(), Name: s.model.Name(), Version: fmt.Sprint(s.model.Version()),
+		EffectiveAt: at, Source: string(s.file.Source), Adopted: first,
+	})
+}
+
+// move takes every account from the model before to the one announced.
+func (s *service) move(ctx context.Context, earlier []store.Model, to store.Model) error {
+	var from *store.Model
+	for i := range earlier {
+		if earlier[i].Adopted {
+			from = &earlier[i]
 		}
 	}
-	return s.store.AddModel(ctx, entry)
+	if from != nil && from.Hash != to.Hash {
+		if err := s.rescore(ctx, *from, to); err != nil {
+			return err
+		}
+	}
+	to.Adopted = true
+	return s.store.AddModel(ctx, to)
+}
+
+func (s *service) rescore(ctx context.Context, from, to store.Model) error {
+	before, err := s.stored(ctx, from)
+	if err != nil {
+		return err
+	}
+	after, err := s.stored(ctx, to)
+	if err != nil {
+		return err
+	}
+	s.log.Info().Str("from", from.Name+" "+from.Version).Str("to", to.Name+" "+to.Version).Msg("the model changed, waiting for other instances to stop")
+	shards := everyShard(s.store.Shards())
+	release, err := s.hold(ctx, func(ctx context.Context) (bool, error) {
+		got, err := s.store.AcquireShards(ctx, shards, s.owner(), leaseTTL)
+		for _, g := range got {
+			if !g {
+				return false, err
+			}
+		}
+		return err == nil, err
+	})
+	if err != nil {
+		return err
+	}
+	defer release()
+	begun := time.Now()
+	e, err := engine.New(engine.Config{Lanes: s.cfg.Engine.Lanes, Accounts: s.cfg.Engine.CacheAccounts}, after, s.store, aliases{s.store},
+		codec.ChangeEncoder{Namespace: s.cfg.Namespace}, engine.Hooks{}, s.metrics, s.log)
+	if err != nil {
+		return err
+	}
+	accounts := 0
+	err = e.Rescore(ctx, s.store, before, to.EffectiveAt, func(shard, n int) {
+		accounts = n
+		s.log.Debug().Int("shard", shard).Int("accounts", n).Msg("rescored")
+	})
+	if err == nil {
+		s.log.Info().Int("accounts", accounts).Dur("took", time.Since(begun)).Str("effective", codec.FormatTime(to.EffectiveAt)).Msg("all accounts are under the new model")
+	}
+	return err
+}
+
+// stored compiles a model of the store.
+func (s *service) stored(ctx context.Context, m store.Model) (*scoring.Model, error) {
+	if m.Hash == s.model.Hash() {
+		return s.model, nil
+	}
+	file, err := modelfile.Parse(m.Name, []byte(m.Source))
+	if err != nil {
+		return nil, fmt.Errorf("model %s %s of the store: %w", m.Name, m.Version, err)
+	}
+	return storedModel(ctx, s.store, file)
+}
+
+// hold takes something that runs out, waiting for it as long as ctx allows, and
+// renews it until release.
+func (s *service) hold(ctx context.Context, take func(context.Context) (bool, error)) (release func(), err error) {
+	for attempt := 0; ; attempt++ {
+		ok, err := take(ctx)
+		if ok {
+			break
+		}
+		if err != nil {
+			s.log.Debug().Err(err).Msg("lease not taken")
+		}
+		if !wait(ctx, min(attempt, 3)) {
+			return nil, ctx.Err()
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ticker := time.NewTicker(leaseTTL / 5)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				if _, err := take(ctx); err != nil && ctx.Err() == nil {
+					s.log.Debug().Err(err).Msg("lease not renewed")
+				}
+			}
+		}
+	}()
+	return func() { cancel(); <-done }, nil
 }
 
 // effective is the instant of a change made now: the low watermark that was last
-// noted, or now where there is none.
+// noted, up to which the model before was applied, or now where there is none.
 func (s *service) effective(ctx context.Context) (int64, error) {
 	marks, err := s.store.Watermarks(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("watermarks: %w", err)
 	}
+	all, err := s.source.AllPartitions(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("partitions: %w", err)
+	}
 	at := s.now()
-	for _, m := range marks {
-		at = min(at, m.Consumed)
+	for _, p := range all {
+		if m, ok := marks[p]; ok {
+			at = min(at, m.Consumed)
+		}
 	}
 	return at, nil
 }

@@ -14,6 +14,10 @@ type ShardLeases interface {
 	ReleaseShards(ctx context.Context, shards []int, owner string) error
 }
 
+// relayMargin is how long before its end a lease no longer lets a publish begin: a
+// publish lasts no longer, so that the next owner is alone on the shard.
+const relayMargin = leaseTTL / 2
+
 // leases keeps this instance's share of the shards: the ones that it sweeps and
 // relays. The share follows its part of the partitions, so that instances need
 // not know each other.
@@ -23,17 +27,22 @@ type leases struct {
 	ttl   time.Duration
 	log   zerolog.Logger
 
-	held  []atomic.Int64 // by shard: held until, Unix milliseconds
-	share func() (mine, all int)
-	kick  chan struct{}
+	start time.Time      // instants are counted from here, by the monotonic clock
+	held  []atomic.Int64 // by shard: held until; 0: not held
+	// giving are shards to be released, and when. Run's goroutine alone uses it.
+	giving map[int]time.Duration
+	share  func() (mine, all int)
+	kick   chan struct{}
 }
 
 func newLeases(store ShardLeases, shards int, owner string, ttl time.Duration, share func() (int, int), log zerolog.Logger) *leases {
-	return &leases{store: store, owner: owner, ttl: ttl, log: log, held: make([]atomic.Int64, shards), share: share, kick: make(chan struct{}, 1)}
+	return &leases{store: store, owner: owner, ttl: ttl, log: log, start: time.Now(), held: make([]atomic.Int64, shards), giving: map[int]time.Duration{}, share: share, kick: make(chan struct{}, 1)}
 }
 
-// Owns reports whether the shard is this instance's now.
-func (l *leases) Owns(shard int) bool { return l.held[shard].Load() > time.Now().UnixMilli() }
+// Owns reports whether the shard is this instance's for long enough to publish.
+func (l *leases) Owns(shard int) bool {
+	return l.held[shard].Load() > int64(time.Since(l.start)+relayMargin)
+}
 
 // Kick asks for a renewal now, as the share has changed.
 func (l *leases) Kick() {
@@ -64,13 +73,12 @@ func (l *leases) renew(ctx context.Context) {
 	target := l.target()
 	want := l.wanted(target)
 	// A lease counts from before the request: it may take effect at once.
-	until := time.Now().Add(l.ttl).UnixMilli()
+	until := int64(time.Since(l.start) + l.ttl)
 	got, err := l.store.AcquireShards(ctx, want, l.owner, l.ttl)
 	if err != nil {
 		l.log.Debug().Err(err).Msg("leases not renewed")
 		return
 	}
-	var spare []int
 	kept := 0
 	for i, s := range want {
 		switch {
@@ -79,12 +87,25 @@ func (l *leases) renew(ctx context.Context) {
 		case kept < target:
 			l.held[s].Store(until)
 			kept++
+		case l.held[s].Swap(0) > 0:
+			l.giving[s] = time.Since(l.start) + relayMargin
 		default:
-			l.held[s].Store(0)
-			spare = append(spare, s)
+			l.giving[s] = 0 // only just taken: nothing was published by it
 		}
 	}
-	l.release(ctx, spare)
+	l.give(ctx)
+}
+
+// give releases the spare shards, each once a publish that was under way is over.
+func (l *leases) give(ctx context.Context) {
+	var over []int
+	for s, when := range l.giving {
+		if time.Since(l.start) >= when {
+			over = append(over, s)
+			delete(l.giving, s)
+		}
+	}
+	l.release(ctx, over)
 }
 
 // target is this instance's share of the shards, rounded up: without partitions
@@ -102,9 +123,12 @@ func (l *leases) target() int {
 func (l *leases) wanted(target int) []int {
 	var held, rest []int
 	for s := range l.held {
-		if l.held[s].Load() > 0 {
+		_, giving := l.giving[s]
+		switch {
+		case giving:
+		case l.held[s].Load() > 0:
 			held = append(held, s)
-		} else {
+		default:
 			rest = append(rest, s)
 		}
 	}
@@ -133,4 +157,12 @@ func (l *leases) giveBack() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	l.release(ctx, held)
+}
+
+func everyShard(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
 }

@@ -57,7 +57,12 @@ func inForce(ctx context.Context, s NameStore) (*scoring.Model, error) {
 	if err != nil || len(models) == 0 {
 		return nil, err
 	}
-	last := models[len(models)-1]
+	last := models[0]
+	for _, m := range models {
+		if m.Adopted {
+			last = m
+		}
+	}
 	file, err := modelfile.Parse(last.Name, []byte(last.Source))
 	if err != nil {
 		return nil, fmt.Errorf("model in force since %d: %w", last.EffectiveAt, err)

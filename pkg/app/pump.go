@@ -12,9 +12,16 @@ import (
 	"tidemark/streams/source"
 )
 
+// Models tells which model is in force for all instances.
+type Models interface {
+	Current(ctx context.Context) (hash string, err error)
+}
+
 // Deadletters writes what can't be used; it returns once all is acknowledged.
 type Deadletters interface {
 	Write(ctx context.Context, letters []any) error
+	// Heals reports whether an error of Write may go away by itself.
+	Heals(err error) bool
 }
 
 // pump takes inputs from the source through the engine, session by session.
@@ -23,6 +30,7 @@ type pump struct {
 	engine  *engine.Engine
 	letters Deadletters
 	tide    *tide
+	models  Models
 	state   *state
 	log     zerolog.Logger
 	now     func() int64
@@ -30,6 +38,9 @@ type pump struct {
 	batch      int           // most inputs of a round
 	checkpoint time.Duration // between checkpoints
 	look       time.Duration // longest time between two looks at what is due
+
+	looked time.Time // when due instants and the model were looked up
+	blind  bool      // the latest look failed
 }
 
 // Run joins the group again and again until reading ends. What is in hand then
@@ -39,9 +50,13 @@ func (p *pump) Run(reading, work context.Context) error {
 	for attempt := 0; ; attempt++ {
 		session, err := p.source.Join(reading)
 		if err == nil {
+			begun := time.Now()
 			err = p.session(reading, work, session)
 			p.state.left()
 			session.Close()
+			if time.Since(begun) > time.Minute {
+				attempt = 0
+			}
 		}
 		switch {
 		case reading.Err() != nil:
@@ -76,13 +91,16 @@ func healing(err error) bool {
 	var setup *source.SetupError
 	var offset *source.OffsetError
 	var h hopeless
+	if errors.Is(err, engine.ErrRewound) {
+		return true
+	}
 	return !errors.As(err, &setup) && !errors.As(err, &offset) && !errors.As(err, &h)
 }
 
 // session serves one generation of the group: from where the shards stand until
 // the assignment or reading ends.
 func (p *pump) session(reading, work context.Context, session *source.Session) error {
-	if err := p.begin(reading, session); err != nil {
+	if err := p.begin(reading, work, session); err != nil {
 		return err
 	}
 	err := p.rounds(reading, work, session)
@@ -93,7 +111,12 @@ func (p *pump) session(reading, work context.Context, session *source.Session) e
 	return errors.Join(err, p.mark(last, session))
 }
 
-func (p *pump) begin(ctx context.Context, session *source.Session) error {
+// begin finds out where the shards stand and starts reading from there. Taking
+// over is work: once begun it is finished.
+func (p *pump) begin(ctx, work context.Context, session *source.Session) error {
+	if err := p.sameModel(ctx); err != nil {
+		return err
+	}
 	committed, err := session.Committed(ctx)
 	if err != nil {
 		return err
@@ -106,7 +129,7 @@ func (p *pump) begin(ctx context.Context, session *source.Session) error {
 	for part, b := range bounds {
 		limits[part] = engine.Bounds{First: b.First, End: b.End}
 	}
-	from, err := p.engine.Assign(ctx, committed, limits)
+	from, err := p.engine.Assign(work, committed, limits)
 	if err != nil {
 		return hopeless{fmt.Errorf("take over partitions: %w", err)}
 	}
@@ -124,6 +147,17 @@ func (p *pump) begin(ctx context.Context, session *source.Session) error {
 	}
 	p.state.joined(len(from), len(all))
 	return nil
+}
+
+// sameModel refuses to go on under a model that is no longer in force: another
+// instance was started with another one, and two would undo each other.
+func (p *pump) sameModel(ctx context.Context) error {
+	hash, err := p.models.Current(ctx)
+	if err == nil && hash != p.engine.Model().Hash() {
+		return hopeless{fmt.Errorf("another instance put the model with hash %.12s in force, this one has %.12s: restart this instance with the same model file",
+			hash, p.engine.Model().Hash())}
+	}
+	return err
 }
 
 // rounds runs until the session or reading ends. A round once begun is finished.
@@ -159,29 +193,45 @@ func (p *pump) rounds(reading, work context.Context, session *source.Session) er
 func (p *pump) deadline() time.Time {
 	now := p.now()
 	wait := p.look
-	if due := p.engine.NextDue(); due < now+p.look.Milliseconds() {
-		wait = time.Duration(max(due-now, 0)) * time.Millisecond
+	// An account that is due already waits for the watermark, not for the clock.
+	if due := p.engine.NextDue(); due > now && due < now+p.look.Milliseconds() {
+		wait = time.Duration(due-now) * time.Millisecond
 	}
 	return time.Now().Add(wait)
 }
 
-// watch exchanges watermarks with other instances and looks for due instants
-// that they armed. Alone, there is nobody to ask.
+// watch exchanges watermarks with other instances, and looks for due instants
+// that they armed and for a model that they put in force. A look that fails is
+// taken again at the next.
 func (p *pump) watch(ctx context.Context) error {
-	if p.tide.alone() {
+	if !p.tide.alone() {
+		p.told(p.tide.exchange(ctx, p.now()))
+	}
+	if time.Since(p.looked) < time.Second {
 		return nil
 	}
-	if err := p.tide.exchange(ctx, p.now()); err != nil {
-		p.log.Warn().Err(err).Msg("watermarks not exchanged")
-		return nil
+	p.looked = time.Now()
+	p.told(p.engine.RefreshDue(ctx))
+	if err := p.sameModel(ctx); errors.As(err, new(hopeless)) {
+		return err
 	}
-	return p.engine.RefreshDue(ctx)
+	return nil
+}
+
+// told logs the first failure of a row of looks.
+func (p *pump) told(err error) {
+	if err != nil && !p.blind {
+		p.log.Warn().Err(err).Msg("could not look at what other instances did, trying again")
+	}
+	p.blind = err != nil
 }
 
 // round writes the dead letters of a batch, then applies and stores the rest:
 // positions move past a bad record only once its dead letter is acknowledged.
 func (p *pump) round(ctx context.Context, session *source.Session, batch *source.Batch) error {
 	r := engine.Round{Ends: batch.Ends, Inputs: make([]engine.Input, 0, len(batch.Inputs))}
+	// The marks vouch for this instant and no later one: what follows may take long.
+	r.Watermark = p.tide.rise(batch.Marks, p.now())
 	var dead []any
 	parts := session.Partitions()
 	for _, in := range batch.Inputs {
@@ -195,11 +245,13 @@ func (p *pump) round(ctx context.Context, session *source.Session, batch *source
 	}
 	if len(dead) > 0 {
 		if err := p.letters.Write(ctx, dead); err != nil {
-			return fmt.Errorf("write dead letters: %w", err)
+			if err = fmt.Errorf("write dead letters: %w", err); !p.letters.Heals(err) {
+				return hopeless{err}
+			}
+			return err
 		}
 		r.Everywhere = true
 	}
-	r.Watermark = p.tide.rise(batch.Marks, p.now())
 	if err := p.engine.Process(ctx, r); err != nil {
 		return hopeless{err}
 	}
@@ -214,6 +266,7 @@ func (p *pump) mark(ctx context.Context, session *source.Session) error {
 	if err != nil {
 		return hopeless{err}
 	}
+	p.told(p.tide.note(ctx, p.now()))
 	if err := session.Commit(ctx, ends); err != nil && !errors.Is(err, source.ErrEnded) {
 		p.log.Debug().Err(err).Msg("group offsets not committed")
 	}

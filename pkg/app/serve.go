@@ -50,12 +50,14 @@ type service struct {
 	file      *modelfile.File
 	model     *scoring.Model
 	registry  *prometheus.Registry
+	metrics   *engine.Metrics
 	store     *redis.Store
 	transport *conn.Transport
 	publisher *sink.Publisher
 	engine    *engine.Engine
 	relay     *relay.Relay
 	leases    *leases
+	waker     *waker
 	source    *source.Source
 	pump      *pump
 	web       *web
@@ -72,6 +74,8 @@ func Serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opts Opti
 	err := s.open(ctx)
 	if err == nil {
 		err = s.run(ctx)
+	} else if ctx.Err() != nil {
+		err = nil // stopped while it waited or rescored: it goes on at the next start
 	}
 	return errors.Join(err, s.close())
 }
@@ -102,6 +106,7 @@ func (s *service) open(ctx context.Context) error {
 	}
 	s.state = &state{changed: func() { s.leases.Kick() }}
 	s.leases = newLeases(s.store, s.store.Shards(), s.owner(), leaseTTL, s.state.share, s.log)
+	s.waker = newWaker(s.store.Wake, s.log)
 	if err := s.openEngine(); err != nil {
 		return err
 	}
@@ -152,12 +157,13 @@ func (s *service) owner() string {
 }
 
 func (s *service) openEngine() error {
+	s.metrics = engine.NewMetrics(s.registry)
 	hooks := engine.Hooks{Outbox: s.wake, Owns: s.leases.Owns}
 	var err error
 	s.engine, err = engine.New(
 		engine.Config{Lanes: s.cfg.Engine.Lanes, Accounts: s.cfg.Engine.CacheAccounts},
 		s.model, s.store, aliases{s.store}, codec.ChangeEncoder{Namespace: s.cfg.Namespace},
-		hooks, engine.NewMetrics(s.registry), s.log)
+		hooks, s.metrics, s.log)
 	return err
 }
 
@@ -167,18 +173,14 @@ func (s *service) wake(shard int) {
 		s.relay.Wake(shard)
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	if err := s.store.Wake(ctx, shard); err != nil {
-		s.log.Debug().Err(err).Int("shard", shard).Msg("relay not woken")
-	}
+	s.waker.Add(shard)
 }
 
 func (s *service) openRelay() error {
 	var err error
 	s.relay, err = relay.New(relay.Config{
 		Topics: relay.Topics{Changes: s.cfg.Kafka.Topics.TierChanges, Tiers: s.cfg.Kafka.Topics.AccountTiers},
-		Shards: s.store.Shards(), Owns: s.leases.Owns, PublishTimeout: leaseTTL / 2,
+		Shards: s.store.Shards(), Owns: s.leases.Owns, PublishTimeout: relayMargin,
 	}, outbox{s.store}, s.publisher, s.log)
 	return err
 }
@@ -215,62 +217,81 @@ func (s *service) openSource() error {
 	}
 	s.pump = &pump{
 		source: s.source, engine: s.engine, letters: newLetters(s.publisher, t.DeadLetters, s.registry),
-		tide: newTide(s.store, s.cfg.Engine.MaxLead.Milliseconds()), state: s.state, log: s.log, now: s.now,
+		tide: newTide(s.store, s.cfg.Engine.MaxLead.Milliseconds()), models: current{s.store}, state: s.state, log: s.log, now: s.now,
 		batch: s.cfg.Engine.MaxBatch, checkpoint: s.cfg.Engine.CheckpointInterval, look: 200 * time.Millisecond,
 	}
 	return nil
 }
 
-// run starts the long-lived parts and stops them in order.
+// run starts the long-lived parts and stops them in order: reading ends with ctx;
+// the round in hand is finished; the relay ends and what waits in the outbox is
+// published; the group is left; leases, HTTP and the rest end. All of it has the
+// shutdown time-out.
 func (s *service) run(ctx context.Context) error {
 	if s.opts.Ready != nil {
 		s.opts.Ready(s.web.Addr())
 	}
-	// Three lives: reading ends with ctx; work in hand has until the shutdown
-	// time-out; relay, leases and HTTP end after the work.
-	work, endWork := context.WithCancel(context.WithoutCancel(ctx))
-	defer endWork()
+	work, endWork := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer endWork(nil)
 	background, endBackground := context.WithCancel(work)
 	defer endBackground()
-	stopDeadline := context.AfterFunc(ctx, func() {
-		timer := time.NewTimer(s.cfg.ShutdownTimeout)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			endWork()
-		case <-work.Done():
-		}
-	})
-	defer stopDeadline()
+	reading, endReading := context.WithCancel(ctx)
+	defer endReading()
+	// From here on the stop has its time.
+	limit := context.AfterFunc(reading, func() { s.limit(work, endWork) })
+	defer limit()
 
 	group, failed := errgroup.WithContext(background)
-	group.Go(func() error { return s.relay.Run(failed) })
+	defer context.AfterFunc(failed, endReading)()
+	relaying, endRelay := context.WithCancel(failed)
+	defer endRelay()
+	relayed := make(chan struct{})
+	group.Go(func() error { defer close(relayed); return s.relay.Run(relaying) })
 	group.Go(func() error { return s.leases.Run(failed) })
+	group.Go(func() error { return s.waker.Run(failed) })
 	group.Go(func() error { return s.web.Run(failed) })
 	group.Go(func() error { return s.listen(failed) })
 
-	reading, endReading := context.WithCancel(ctx)
-	defer endReading()
-	defer context.AfterFunc(failed, endReading)()
 	err := s.pump.Run(reading, work)
+	endReading()
 	s.log.Info().Msg("stopping")
-	err = errors.Join(err, s.drain(work))
+	endRelay()
+	<-relayed
+	s.drain(work)
 	endBackground()
-	return errors.Join(err, group.Wait())
+	err = errors.Join(err, group.Wait())
+	if cause := context.Cause(work); errors.Is(cause, errStopTimeout) {
+		err = errors.Join(err, cause)
+	}
+	return err
 }
 
-// drain publishes what waits in the outbox, then leaves the group.
-func (s *service) drain(work context.Context) error {
+// errStopTimeout says that not everything in hand could be finished. Nothing is
+// lost by it: it is read again from where the shards stand.
+var errStopTimeout = errors.New("shutdown_timeout passed before everything in hand was stored and published")
+
+// limit ends the work when the shutdown time-out has passed.
+func (s *service) limit(work context.Context, end context.CancelCauseFunc) {
+	timer := time.NewTimer(s.cfg.ShutdownTimeout)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		end(errStopTimeout)
+	case <-work.Done():
+	}
+}
+
+// drain publishes what waits in the outbox, then leaves the group. What does not
+// get out stays in the outbox for the next relay.
+func (s *service) drain(work context.Context) {
 	ctx, cancel := context.WithTimeout(work, s.cfg.ShutdownTimeout/2)
 	defer cancel()
 	if err := s.relay.Drain(ctx); err != nil {
-		// Nothing is lost: the entries stay in the outbox for the next relay.
 		s.log.Warn().Err(err).Msg("outbox not drained")
 	}
 	if err := s.source.Close(ctx); err != nil {
 		s.log.Warn().Err(err).Msg("group not left in time")
 	}
-	return nil
 }
 
 // listen passes on what other instances appended to the outboxes of our shards.

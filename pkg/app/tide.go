@@ -34,9 +34,11 @@ func newTide(m Watermarks, maxLead int64) *tide {
 	return &tide{marks: m, maxLead: maxLead, level: engine.UnknownWatermark}
 }
 
-// assign begins a session.
+// assign begins a session. The level begins anew: the store may have been set
+// back, or partitions taken over that are far behind.
 func (t *tide) assign(mine, all []engine.Partition) {
 	t.mine, t.own, t.others, t.theirs = mine, nil, nil, nil
+	t.level = engine.UnknownWatermark
 	owned := make(map[engine.Partition]bool, len(mine))
 	for _, p := range mine {
 		owned[p] = true
@@ -77,7 +79,7 @@ func consumed(m source.Mark, now int64) int64 {
 	if m.CaughtUp {
 		return now
 	}
-	return m.Consumed
+	return min(m.Consumed, now)
 }
 
 // frontier is the time before which the partition has nothing more to give.
@@ -108,19 +110,28 @@ func (t *tide) limit() int64 {
 
 // exchange tells the others where this instance is, and asks where they are.
 func (t *tide) exchange(ctx context.Context, now int64) error {
-	mine := make(map[engine.Partition]store.Watermark, len(t.mine))
-	for i, m := range t.own {
-		mine[t.mine[i]] = store.Watermark{Consumed: consumed(m, now), Frontier: frontier(m, now)}
-	}
-	if len(mine) > 0 {
-		if err := t.marks.PutWatermarks(ctx, mine); err != nil {
-			return fmt.Errorf("put watermarks: %w", err)
-		}
+	if err := t.note(ctx, now); err != nil {
+		return err
 	}
 	theirs, err := t.marks.Watermarks(ctx)
 	if err != nil {
 		return fmt.Errorf("read watermarks: %w", err)
 	}
 	t.theirs = theirs
+	return nil
+}
+
+// note stores where this instance is: for others, and for its own next start.
+func (t *tide) note(ctx context.Context, now int64) error {
+	mine := make(map[engine.Partition]store.Watermark, len(t.mine))
+	for i, m := range t.own {
+		mine[t.mine[i]] = store.Watermark{Consumed: consumed(m, now), Frontier: frontier(m, now)}
+	}
+	if len(mine) == 0 {
+		return nil
+	}
+	if err := t.marks.PutWatermarks(ctx, mine); err != nil {
+		return fmt.Errorf("put watermarks: %w", err)
+	}
 	return nil
 }

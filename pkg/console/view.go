@@ -78,7 +78,7 @@ func (v *View) Status(text string) {
 		return
 	}
 	v.status = text
-	v.write(clear + v.bottom())
+	v.write(wipe + v.bottom())
 }
 
 // Write shows the lines of a log among the others.
@@ -93,8 +93,8 @@ func (v *View) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close leaves the terminal as it was, with the last status in view, and returns
-// the first error of the writer.
+// Close leaves the terminal as it was, without the status line, and returns the
+// first error of the writer.
 func (v *View) Close() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -103,7 +103,7 @@ func (v *View) Close() error {
 		v.rest = nil
 	}
 	if v.opts.Live && v.status != "" {
-		v.write("\n")
+		v.write(wipe)
 		v.status = ""
 	}
 	return v.err
@@ -112,7 +112,7 @@ func (v *View) Close() error {
 // lines writes whole lines.
 func (v *View) lines(text string) {
 	if v.opts.Live && v.status != "" {
-		text = clear + text + v.bottom()
+		text = wipe + text + v.bottom()
 	}
 	v.write(text)
 }
@@ -137,7 +137,7 @@ func (v *View) bottom() string {
 
 // What terminals understand.
 const (
-	clear   = "\r\x1b[2K"
+	wipe    = "\r\x1b[2K"
 	reset   = "\x1b[0m"
 	bold    = "\x1b[1m"
 	dim     = "\x1b[2m"

@@ -41,7 +41,7 @@ func (l *lane) apply(ctx context.Context, s *shard, r *Round) (*work, error) {
 		}
 	}
 	w.step.Moves = s.moves(inputs, r)
-	return w, l.writeAll(w, t, false)
+	return w, l.writeAll(w, t, UnknownWatermark)
 }
 
 // fresh are the inputs that the shard has not seen.
@@ -72,7 +72,8 @@ func (s *shard) moves(inputs []*Input, r *Round) []Move {
 				return
 			}
 		}
-		if from, to := s.positions[p], r.Ends[p]; to > from {
+		from, stored := s.positions[p]
+		if to, ended := r.Ends[p]; ended && (to > from || !stored) {
 			moves = append(moves, Move{Partition: p, From: from, To: to})
 		}
 	}
@@ -95,6 +96,11 @@ func (l *lane) applyOne(ctx context.Context, w *work, t *touched, ev *scoring.Ev
 	}
 	out := l.e.model.Apply(e.account, ev, l.e.watermark)
 	w.effects[out.Effect]++
+	if ev.Kind == scoring.KindTombstone {
+		// Written even where nothing is known: if what is remembered is old and
+		// another instance made the account, the version says so.
+		t.add(ev.Account)
+	}
 	if out.ProfileChanged {
 		t.profiles[ev.Account] = true
 		if err := l.e.moveAliases(ctx, ev, before); err != nil {
@@ -124,12 +130,12 @@ func (l *lane) note(w *work, t *touched, account string, out *scoring.Outcome) e
 	return nil
 }
 
-// writeAll adds the stored form of every touched account to the work. exact asks
-// for the true due instants, after a sweep.
-func (l *lane) writeAll(w *work, t *touched, exact bool) error {
+// writeAll adds the stored form of every touched account to the work. Where the
+// accounts were swept, it is up to this instant, and the due instants are exact.
+func (l *lane) writeAll(w *work, t *touched, swept int64) error {
 	for _, name := range t.names {
 		e := w.shard.accounts[name]
-		write, err := e.write(l.e.model, name, t.profiles[name], exact)
+		write, err := e.write(l.e.model, name, t.profiles[name], swept)
 		if err != nil {
 			return err
 		}
@@ -157,15 +163,7 @@ func (e *Engine) moveAliases(ctx context.Context, ev *scoring.Event, before *sco
 			}
 		}
 	}
-	for attempt := 0; ; attempt++ {
-		err := e.setAliases(ctx, ev.Account, claims, released)
-		if err == nil {
-			return nil
-		}
-		if !pause(ctx, attempt) {
-			return fmt.Errorf("aliases of %q: %w", ev.Account, err)
-		}
-	}
+	return e.retry(ctx, "move aliases", func() error { return e.setAliases(ctx, ev.Account, claims, released) })
 }
 
 func (e *Engine) setAliases(ctx context.Context, account string, claims []Alias, released []string) error {

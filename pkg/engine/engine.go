@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
-	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
@@ -78,13 +78,16 @@ type Engine struct {
 	aliases Aliases
 	encoder Encoder
 	hooks   Hooks
-	log     zerolog.Logger
+	outage  outage
 	metrics *Metrics
 
 	model *scoring.Model
 	lanes []*lane
 	// ends are the offsets up to which everything was processed.
-	ends      map[Partition]int64
+	ends map[Partition]int64
+	// loose is true while an input that came with a domain only is stored in its
+	// shard, but not every shard's position is past it.
+	loose     bool
 	watermark int64
 }
 
@@ -98,7 +101,7 @@ func New(c Config, m *scoring.Model, s Store, a Aliases, enc Encoder, h Hooks, m
 	}
 	c.Lanes = min(c.Lanes, s.Shards())
 	e := &Engine{
-		store: s, aliases: a, encoder: enc, hooks: h, log: log, metrics: metrics, model: m,
+		store: s, aliases: a, encoder: enc, hooks: h, outage: outage{log: log}, metrics: metrics, model: m,
 		ends: map[Partition]int64{}, watermark: UnknownWatermark,
 	}
 	for i := range c.Lanes {
@@ -112,21 +115,25 @@ func (e *Engine) Model() *scoring.Model { return e.model }
 
 // Process applies a round and commits it: on return every input is part of the
 // stored state. It retries what can heal until ctx ends; an error other than
-// that of ctx can't heal.
+// that of ctx, or ErrRewound, can't heal.
 func (e *Engine) Process(ctx context.Context, r Round) error {
 	rest := r.Inputs
 	for {
-		n, err := e.resolve(ctx, rest)
+		p, err := e.part(ctx, rest)
 		if err != nil {
 			return err
 		}
-		if n == len(rest) {
+		if p.n == len(rest) {
 			break
 		}
-		if err := e.run(ctx, Round{Inputs: rest[:n], Ends: endsOf(rest[:n]), Watermark: UnknownWatermark}); err != nil {
+		ends := endsOf(rest, p.n)
+		if p.loose {
+			ends = e.allEnds(ends)
+		}
+		if err := e.run(ctx, Round{Inputs: rest[:p.n], Ends: ends, Everywhere: p.loose, Watermark: UnknownWatermark}); err != nil {
 			return err
 		}
-		rest = rest[n:]
+		rest = rest[p.n:]
 	}
 	r.Inputs = rest
 	if err := e.run(ctx, r); err != nil {
@@ -138,11 +145,22 @@ func (e *Engine) Process(ctx context.Context, r Round) error {
 	return nil
 }
 
-// endsOf are the positions after inputs that are a part of a round.
-func endsOf(inputs []Input) map[Partition]int64 {
+// allEnds are the positions of all partitions after those that moved to ends.
+func (e *Engine) allEnds(ends map[Partition]int64) map[Partition]int64 {
+	all := maps.Clone(e.ends)
+	maps.Copy(all, ends)
+	return all
+}
+
+// endsOf are the positions after the first n inputs of a round. A record that is
+// only partly among them is read again: memory of identities makes that harmless.
+func endsOf(inputs []Input, n int) map[Partition]int64 {
 	ends := map[Partition]int64{}
-	for _, in := range inputs {
+	for _, in := range inputs[:n] {
 		ends[in.Partition] = in.Offset + 1
+	}
+	if next := inputs[n]; ends[next.Partition] == next.Offset+1 {
+		ends[next.Partition] = next.Offset
 	}
 	return ends
 }
@@ -171,6 +189,9 @@ func (e *Engine) run(ctx context.Context, r Round) error {
 	for p, end := range r.Ends {
 		e.ends[p] = max(e.ends[p], end)
 	}
+	if r.Everywhere {
+		e.loose = false
+	}
 	return nil
 }
 
@@ -191,14 +212,12 @@ func (e *Engine) NextDue() int64 {
 	return due
 }
 
-// RefreshDue looks the due instants of owned shards up in the store, where
-// another instance may have put an earlier one.
+// RefreshDue looks the due instants of all shards up in the store, where others
+// may have put earlier ones, or did before this instance owned them.
 func (e *Engine) RefreshDue(ctx context.Context) error {
-	var shards []int
-	for s := range e.store.Shards() {
-		if e.owns(s) {
-			shards = append(shards, s)
-		}
+	shards := make([]int, e.store.Shards())
+	for i := range shards {
+		shards[i] = i
 	}
 	due, err := e.store.NextDue(ctx, shards)
 	if err != nil {
@@ -211,16 +230,3 @@ func (e *Engine) RefreshDue(ctx context.Context) error {
 }
 
 func (e *Engine) owns(shard int) bool { return e.hooks.Owns == nil || e.hooks.Owns(shard) }
-
-// pause waits before another attempt, longer each time; false when ctx ended.
-func pause(ctx context.Context, attempt int) bool {
-	wait := min(time.Duration(10<<min(attempt, 8))*time.Millisecond, 2*time.Second)
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}

@@ -69,9 +69,13 @@ func listed(m *scoring.Model, a *scoring.Account) string {
 
 // write is the stored form of the entry as it is now; the entry then holds what
 // will be stored.
-func (e *entry) write(m *scoring.Model, account string, profileChanged, exact bool) (Write, error) {
-	w := Write{Account: account, Was: e.version, TierWas: e.tier, Tier: listed(m, e.account)}
-	w.Due = e.arm(m, exact)
+func (e *entry) write(m *scoring.Model, account string, profileChanged bool, swept int64) (Write, error) {
+	w := Write{Account: account, Was: e.version, TierWas: e.tier, Tier: listed(m, e.account), Due: KeepDue}
+	if e.account.Empty() {
+		*e = entry{account: e.account, armed: NoDue}
+		return w, nil
+	}
+	w.Due = e.arm(m, swept)
 	armed := uint64(0)
 	if e.armed != NoDue {
 		armed = uint64(e.armed) + 1
@@ -94,15 +98,20 @@ func (e *entry) write(m *scoring.Model, account string, profileChanged, exact bo
 
 // arm decides what becomes of the stored due instant. Moving one costs more than
 // storing a state, and points mostly push a demotion later: an instant that is
-// too early is left alone until it fires, unless exact asks for the truth or the
-// account has lived past it.
-func (e *entry) arm(m *scoring.Model, exact bool) int64 {
+// too early is left alone until it fires, unless the account has lived past it.
+// After a sweep up to an instant the truth is stored, and always after that
+// instant, so that a sweep ends.
+func (e *entry) arm(m *scoring.Model, swept int64) int64 {
 	due := NoDue
 	if at, ok := m.NextCrossing(e.account); ok {
 		due = at
 	}
-	exact = exact || e.armed <= e.account.Clock
-	if due == e.armed || !exact && due > e.armed {
+	if swept != UnknownWatermark {
+		e.armed = max(due, swept+1)
+		return e.armed
+	}
+	past := e.armed <= e.account.Clock || !e.account.Begun
+	if due == e.armed || !past && due > e.armed {
 		return KeepDue
 	}
 	e.armed = due

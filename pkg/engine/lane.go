@@ -94,11 +94,8 @@ func (l *lane) run(ctx context.Context, r *Round) error {
 	if err != nil {
 		return err
 	}
-	if err := l.sweep(ctx, r.Watermark); err != nil {
-		return err
-	}
 	l.shrink()
-	return nil
+	return l.sweep(ctx, r.Watermark)
 }
 
 // commitAll prepares the work of each shard, commits all in one trip, and does
@@ -138,7 +135,7 @@ func (l *lane) prepareAll(ctx context.Context, shards []*shard, prepare func(con
 // commit stores the works. It returns the shards whose work must be done again:
 // what they remembered is dropped, and their positions are read anew.
 func (l *lane) commit(ctx context.Context, works []*work) (again []*shard, err error) {
-	for attempt := 0; len(works) > 0; attempt++ {
+	err = l.e.retry(ctx, "commit", func() error {
 		var failed []*work
 		var cause error
 		for i, o := range l.e.store.Commit(ctx, steps(works)) {
@@ -153,24 +150,13 @@ func (l *lane) commit(ctx context.Context, works []*work) (again []*shard, err e
 				again = append(again, w.shard)
 			}
 		}
-		if works = failed; len(failed) == 0 {
-			break
-		}
-		if hopeless(cause) || !pause(ctx, attempt) {
-			return nil, fmt.Errorf("commit shard %d: %w", failed[0].shard.number, cause)
-		}
-	}
-	if len(again) > 0 {
+		works = failed
+		return cause
+	})
+	if err == nil && len(again) > 0 {
 		err = l.readPositions(ctx)
 	}
 	return again, err
-}
-
-// hopeless reports whether an error of a Store says of itself that no repeat can
-// help before somebody changes something.
-func hopeless(err error) bool {
-	var e interface{ Retryable() bool }
-	return errors.As(err, &e) && !e.Retryable()
 }
 
 // stored takes note of what a committed work changed.
@@ -193,19 +179,28 @@ func (l *lane) stored(w *work, o Outcome) {
 	}
 }
 
+// ErrRewound is returned when the store stands behind what this process stored
+// there: it was set back. The session must begin again from where it stands now.
+var ErrRewound = errors.New("the store was set back")
+
 func (l *lane) readPositions(ctx context.Context) error {
-	for attempt := 0; ; attempt++ {
-		all, err := l.e.store.Positions(ctx)
-		if err == nil {
-			for n, s := range l.shards {
-				s.positions = all[n]
-			}
-			return nil
-		}
-		if hopeless(err) || !pause(ctx, attempt) {
-			return fmt.Errorf("read positions: %w", err)
-		}
+	var all []map[Partition]int64
+	err := l.e.retry(ctx, "read positions", func() (err error) {
+		all, err = l.e.store.Positions(ctx)
+		return err
+	})
+	if err != nil {
+		return err
 	}
+	for n, s := range l.shards {
+		for p, before := range s.positions {
+			if now := all[n][p]; now < before {
+				return fmt.Errorf("%w: shard %d stands at %d of %s/%d, it stood at %d", ErrRewound, n, now, p.Topic, p.ID, before)
+			}
+		}
+		s.positions = all[n]
+	}
+	return nil
 }
 
 // entries returns the accounts named, loading the missing in one trip.
@@ -237,16 +232,12 @@ func (l *lane) entries(ctx context.Context, s *shard, names []string) error {
 	return err
 }
 
-func (l *lane) load(ctx context.Context, s *shard, names []string) ([]Record, error) {
-	for attempt := 0; ; attempt++ {
-		records, err := l.e.store.Load(ctx, s.number, names)
-		if err == nil {
-			return records, nil
-		}
-		if hopeless(err) || !pause(ctx, attempt) {
-			return nil, fmt.Errorf("load from shard %d: %w", s.number, err)
-		}
-	}
+func (l *lane) load(ctx context.Context, s *shard, names []string) (records []Record, err error) {
+	err = l.e.retry(ctx, "load", func() (err error) {
+		records, err = l.e.store.Load(ctx, s.number, names)
+		return err
+	})
+	return records, err
 }
 
 // shrink drops decoded accounts above the bound, any of them: they are loaded

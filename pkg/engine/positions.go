@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 )
 
 // Bounds are the offsets that a partition holds: First is there or would be the
@@ -14,27 +15,37 @@ type Bounds struct{ First, End int64 }
 var (
 	// ErrGap: the log no longer holds the next offset to apply.
 	ErrGap = errors.New("input is gone")
+	// ErrWiped: the group has read the input, but the store knows nothing of it.
+	ErrWiped = errors.New("the store is empty")
 	// ErrRecreated: the log ends before the next offset to apply.
 	ErrRecreated = errors.New("log is shorter than what was applied")
 )
 
 // Assign takes over partitions: it reads where each shard stands and returns the
-// offsets to read from. committed are the group's offsets (-1: none), which
-// decide where no shard ever moved.
+// offsets to read from: where no shard ever moved, the earliest. committed are
+// the group's offsets (-1: none); a store that knows nothing of a group that has
+// read is refused. Ended in the middle, a first Assign may leave some shards
+// without a position, which counts as 0: nothing is lost by it.
 func (e *Engine) Assign(ctx context.Context, committed map[Partition]int64, bounds map[Partition]Bounds) (map[Partition]int64, error) {
 	for _, l := range e.lanes {
+		for _, s := range l.shards {
+			clear(s.positions)
+		}
 		if err := l.readPositions(ctx); err != nil {
 			return nil, err
 		}
 	}
 	e.Forget()
 	clear(e.ends)
+	e.watermark = UnknownWatermark
+	// What came with a domain before this session may be read again in it.
+	e.loose = true
 	from := make(map[Partition]int64, len(bounds))
 	fresh := map[Partition]int64{}
 	for p, b := range bounds {
 		start, moved := e.lowest(p)
 		if !moved {
-			start = max(committed[p], b.First)
+			start = b.First
 			fresh[p] = start
 		}
 		if start < b.First {
@@ -50,7 +61,29 @@ func (e *Engine) Assign(ctx context.Context, committed map[Partition]int64, boun
 	if len(fresh) == 0 {
 		return from, nil
 	}
+	if err := e.wiped(committed, bounds); err != nil {
+		return nil, err
+	}
 	return from, e.run(ctx, Round{Ends: fresh, Everywhere: true, Watermark: UnknownWatermark})
+}
+
+// wiped refuses a store in which no shard ever moved although the group has read.
+func (e *Engine) wiped(committed map[Partition]int64, bounds map[Partition]Bounds) error {
+	for _, l := range e.lanes {
+		for _, s := range l.shards {
+			if len(s.positions) > 0 {
+				return nil
+			}
+		}
+	}
+	for p, at := range committed {
+		if at > bounds[p].First {
+			return fmt.Errorf("%w: the group has read %s/%d up to %d, yet no state is stored: Redis lost its data, or the namespace is new; "+
+				"restore Redis, or to score the whole log again reset the group's offsets to the earliest (or choose another kafka.group)",
+				ErrWiped, p.Topic, p.ID, at)
+		}
+	}
+	return nil
 }
 
 // lowest is the least of the shards' positions in a partition; false where no
@@ -82,9 +115,6 @@ func (e *Engine) Covered(p Partition, offset int64) bool {
 // Checkpoint moves the shards that saw nothing to where the others are, and
 // returns the offsets that everything up to is stored.
 func (e *Engine) Checkpoint(ctx context.Context) (map[Partition]int64, error) {
-	ends := make(map[Partition]int64, len(e.ends))
-	for p, end := range e.ends {
-		ends[p] = end
-	}
+	ends := maps.Clone(e.ends)
 	return ends, e.run(ctx, Round{Ends: ends, Everywhere: true, Watermark: UnknownWatermark})
 }

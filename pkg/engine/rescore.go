@@ -74,10 +74,11 @@ func (l *lane) adopt(ctx context.Context, s *shard, before *scoring.Model, names
 		}
 		out := l.e.model.Adopt(e.account, before, at)
 		s.accounts[name] = e
+		l.kept++
 		t.add(name)
 		if err := l.note(w, t, name, &out); err != nil {
 			return nil, err
 		}
 	}
-	return w, l.writeAll(w, t, true)
+	return w, l.writeAll(w, t, at)
 }

@@ -2,58 +2,63 @@ package engine
 
 import (
 	"context"
-	"fmt"
 
 	"tidemark/scoring"
 )
 
-// resolve gives an account to each input that came with a domain only. It
-// returns how many inputs may run now: an input that needs the aliases waits
-// until the profiles before it are committed, so that who has a domain depends on
-// the order of the inputs and on nothing else.
-func (e *Engine) resolve(ctx context.Context, inputs []Input) (int, error) {
-	n, domains := unresolved(inputs)
+// part is how many inputs of a round may run together.
+type part struct {
+	n int
+	// loose is true when inputs that came with a domain only are among those
+	// before, and who has a domain may change with the next: all shards must stand
+	// past them then, or a repeat after a crash could find another account.
+	loose bool
+}
+
+// part resolves the accounts of the inputs that may run now. An input that needs
+// the aliases waits until the profiles before it are committed, so that who has a
+// domain depends on the order of the inputs and on nothing else; a profile waits
+// until the inputs that needed the aliases before it are past in every shard.
+func (e *Engine) part(ctx context.Context, inputs []Input) (part, error) {
+	p, domains := e.cut(inputs)
 	if len(domains) == 0 {
-		return n, nil
+		return p, nil
 	}
-	accounts, err := e.lookup(ctx, domains)
+	var accounts map[string]string
+	err := e.retry(ctx, "look up aliases", func() (err error) {
+		accounts, err = e.aliases.Resolve(ctx, domains)
+		return err
+	})
 	if err != nil {
-		return 0, err
+		return p, err
 	}
-	for i := range inputs[:n] {
+	for i := range inputs[:p.n] {
 		if in := &inputs[i]; in.Event.Account == "" {
 			in.Event = named(in.Event, accounts)
+			e.loose = true
 		}
 	}
-	return n, nil
+	return p, nil
 }
 
-func (e *Engine) lookup(ctx context.Context, domains []string) (map[string]string, error) {
-	for attempt := 0; ; attempt++ {
-		accounts, err := e.aliases.Resolve(ctx, domains)
-		if err == nil {
-			return accounts, nil
-		}
-		if !pause(ctx, attempt) {
-			return nil, fmt.Errorf("look up aliases: %w", err)
-		}
-	}
-}
-
-// unresolved are the domains to look up among the inputs that may run now.
-func unresolved(inputs []Input) (n int, domains []string) {
-	claimed := false
+// cut is how far the inputs may run together, and the domains to look up there.
+func (e *Engine) cut(inputs []Input) (p part, domains []string) {
+	claimed, loose := false, e.loose
 	for i, in := range inputs {
 		switch ev := in.Event; {
 		case ev.Account == "" && claimed:
-			return i, domains
+			return part{n: i}, domains
 		case ev.Account == "":
 			domains = append(domains, ev.Domain)
+			loose = true
 		case ev.Kind == scoring.KindProfile || ev.Kind == scoring.KindTombstone:
+			if loose {
+				return part{n: i, loose: true}, domains
+			}
 			claimed = true
 		}
 	}
-	return len(inputs), domains
+	return part{n: len(inputs)}, domains
 }
 
 // named is the event with its account: the one that claims the domain, else the

@@ -1,9 +1,6 @@
 package engine
 
-import (
-	"context"
-	"fmt"
-)
+import "context"
 
 // sweepBatch is how many due accounts of a shard one step takes: enough to be
 // cheap, few enough not to hold up events.
@@ -31,6 +28,7 @@ func (l *lane) sweep(ctx context.Context, watermark int64) error {
 		if err := l.refresh(ctx, due); err != nil {
 			return err
 		}
+		l.shrink()
 	}
 }
 
@@ -52,23 +50,18 @@ func (l *lane) advance(ctx context.Context, s *shard, watermark int64) (*work, e
 			return nil, err
 		}
 	}
-	return w, l.writeAll(w, t, true)
+	return w, l.writeAll(w, t, watermark)
 }
 
-func (l *lane) dueNames(ctx context.Context, s *shard, watermark int64) ([]string, error) {
-	for attempt := 0; ; attempt++ {
+func (l *lane) dueNames(ctx context.Context, s *shard, watermark int64) (names []string, err error) {
+	err = l.e.retry(ctx, "look up due accounts", func() error {
 		due, err := l.e.store.Due(ctx, s.number, watermark, sweepBatch)
-		if err == nil {
-			names := make([]string, len(due))
-			for i, d := range due {
-				names[i] = d.Account
-			}
-			return names, nil
+		for _, d := range due {
+			names = append(names, d.Account)
 		}
-		if hopeless(err) || !pause(ctx, attempt) {
-			return nil, fmt.Errorf("due accounts of shard %d: %w", s.number, err)
-		}
-	}
+		return err
+	})
+	return names, err
 }
 
 // refresh looks up the earliest due instant of shards just swept.
@@ -77,16 +70,11 @@ func (l *lane) refresh(ctx context.Context, shards []*shard) error {
 	for i, s := range shards {
 		numbers[i] = s.number
 	}
-	for attempt := 0; ; attempt++ {
+	return l.e.retry(ctx, "look up due instants", func() error {
 		due, err := l.e.store.NextDue(ctx, numbers)
-		if err == nil {
-			for i, s := range shards {
-				s.due = due[i]
-			}
-			return nil
+		for i := range due {
+			shards[i].due = due[i]
 		}
-		if hopeless(err) || !pause(ctx, attempt) {
-			return fmt.Errorf("next due instants: %w", err)
-		}
-	}
+		return err
+	})
 }

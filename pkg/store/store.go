@@ -45,4 +45,7 @@ type Model struct {
 	EffectiveAt int64 `json:"effective_at"`
 	// Source is the file as it was written.
 	Source string `json:"source"`
+	// Adopted is false while accounts are still being moved to the model: who
+	// finds it so finishes that first.
+	Adopted bool `json:"adopted"`
 }

@@ -77,7 +77,7 @@ type Batch struct {
 
 // Mark is where a partition stands after a batch. Instants are Unix milliseconds.
 type Mark struct {
-	// CaughtUp: all that the log was last heard to hold has been handed out, and
+	// CaughtUp: the log answered lately, all that the log was last heard to hold has been handed out, and
 	// the last fetch did not fail. An open transaction is the log's end.
 	CaughtUp bool
 	// Consumed is the greatest event time handed out in this session,

@@ -31,6 +31,7 @@ type Session struct {
 	mu       sync.Mutex // guards what follows; nothing blocks while it is held
 	merge    *merger    // nil before Start
 	fetchers []*fetcher
+	answered []int64 // by partition: wall instant of the latest answer, Unix milliseconds
 	failure  error
 }
 
@@ -134,6 +135,7 @@ func (se *Session) launch(positions []int64) error {
 		return ErrEnded
 	}
 	se.merge = newMerger(positions)
+	se.answered = make([]int64, len(positions))
 	for i, p := range se.parts {
 		f := &fetcher{session: se, index: i, partition: p, offset: positions[i], hear: true, room: make(chan struct{}, 1)}
 		se.fetchers = append(se.fetchers, f)
@@ -202,9 +204,23 @@ func (se *Session) batch(want Want, due bool) *Batch {
 	}
 	b := &Batch{Inputs: inputs, Ends: make(map[engine.Partition]int64)}
 	b.Marks = se.merge.give(func(i int, position int64) { b.Ends[se.parts[i]] = position })
+	se.doubt(b.Marks)
 	se.makeRoom()
 	return b
 }
+
+// doubt takes "caught up" from partitions whose log has not answered lately, as
+// after a pause of the process: what came meanwhile is not known yet.
+func (se *Session) doubt(marks []Mark) {
+	oldest := time.Now().Add(-se.source.cfg.FetchMaxWait - silence).UnixMilli()
+	for i := range marks {
+		marks[i].CaughtUp = marks[i].CaughtUp && se.answered[i] >= oldest
+	}
+}
+
+// silence is how much longer than a fetch waits a log may be silent before it no
+// longer counts as caught up.
+const silence = time.Second
 
 // makeRoom lets go on the fetchers whose buffers are no longer full.
 func (se *Session) makeRoom() {
@@ -218,6 +234,7 @@ func (se *Session) makeRoom() {
 
 func (se *Session) push(i int, entries []entry, fetched, end int64) {
 	se.mu.Lock()
+	se.answered[i] = time.Now().UnixMilli()
 	news := se.merge.push(i, entries, fetched, end)
 	se.mu.Unlock()
 	if news {

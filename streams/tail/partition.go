@@ -14,7 +14,7 @@ import (
 
 // read follows one partition until ctx ends.
 func (r *readers) read(ctx context.Context, partition int, offset int64) error {
-	for ctx.Err() == nil {
+	for !over(ctx) {
 		var records []Record
 		err := r.retry(ctx, "fetch", func() (err error) {
 			records, offset, err = r.fetch(ctx, partition, offset)
@@ -167,7 +167,7 @@ func (f *Follower) retry(ctx context.Context, what string, attempt func() error)
 	for told := false; ; told = true {
 		err := attempt()
 		switch {
-		case err == nil || ctx.Err() != nil:
+		case err == nil || over(ctx):
 			return nil
 		case !sink.Heals(err):
 			return fmt.Errorf("%s of %s: %w", what, f.cfg.Topic, err)
@@ -183,4 +183,11 @@ func (f *Follower) retry(ctx context.Context, what string, attempt func() error)
 		}
 		pause = min(2*pause, maxPause)
 	}
+}
+
+// over tells whether ctx has ended. A request fails at the deadline of its context,
+// which may be a moment before the context says so.
+func over(ctx context.Context) bool {
+	deadline, has := ctx.Deadline()
+	return ctx.Err() != nil || has && !time.Now().Before(deadline)
 }

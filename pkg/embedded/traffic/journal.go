@@ -66,8 +66,9 @@ func (j *Journal) Words(source, id string) string {
 func (j *Journal) Quiet(account string, at time.Duration) (time.Duration, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for _, m := range j.last[account] {
-		if m != never && m <= at {
+	latest, known := j.last[account]
+	for _, m := range latest {
+		if known && m != never && m <= at {
 			return at - m, true
 		}
 	}

@@ -93,8 +93,9 @@ func (s *Store) AddModel(ctx context.Context, m store.Model) error {
 	defer s.space.mu.Unlock()
 	models := s.space.models
 	last := len(models) - 1
-	again := func(o store.Model) bool { return o.Hash == m.Hash && o.EffectiveAt == m.EffectiveAt }
-	if last >= 0 && models[last].Hash == m.Hash || slices.ContainsFunc(models[max(0, len(models)-16):], again) {
+	same := func(o store.Model) bool { return o.Hash == m.Hash && o.Adopted == m.Adopted }
+	again := func(o store.Model) bool { return same(o) && o.EffectiveAt == m.EffectiveAt }
+	if last >= 0 && same(models[last]) || slices.ContainsFunc(models[max(0, len(models)-16):], again) {
 		return nil
 	}
 	s.space.models = append(models, m)

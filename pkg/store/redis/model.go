@@ -9,7 +9,8 @@ import (
 	"tidemark/pkg/store"
 )
 
-// AddModel appends m to the list of models, unless the last one has the same hash.
+// AddModel appends m to the list of models, unless the last one has the same hash
+// and is adopted or not as m is.
 // A late repeat does not bring back a model that another has followed: an entry of
 // the same hash and instant among the latest 16 is not appended again either.
 func (s *Store) AddModel(ctx context.Context, m store.Model) error {
@@ -20,9 +21,13 @@ func (s *Store) AddModel(ctx context.Context, m store.Model) error {
 	if err != nil {
 		return fmt.Errorf("add model %q: %w", m.Name, err)
 	}
-	id := fmt.Sprintf("%s %d", m.Hash, m.EffectiveAt)
+	hash := m.Hash
+	if !m.Adopted {
+		hash += ":adopting"
+	}
+	id := fmt.Sprintf("%s %d", hash, m.EffectiveAt)
 	return s.try(ctx, "add model", func() error {
-		return s.client.EvalSha(ctx, s.scripts.model.sha, []string{s.keys.models()}, m.Hash, id, id+"\n"+string(body)).Err()
+		return s.client.EvalSha(ctx, s.scripts.model.sha, []string{s.keys.models()}, hash, id, id+"\n"+string(body)).Err()
 	})
 }
 

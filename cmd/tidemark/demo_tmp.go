@@ -1,5 +1,0 @@
-package main
-
-type demoCmd struct{}
-
-func (c *demoCmd) Run(s *streams) error { return nil }
