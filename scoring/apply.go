@@ -62,7 +62,7 @@ func (m *Model) Advance(a *Account, t int64) Outcome {
 }
 
 func (m *Model) advance(a *Account, t int64, out *Outcome) {
-	for a.Begun && a.Clock < t && !m.quiet(a, t) {
+	for !m.Quiet(a, t) {
 		at, ok := m.NextCrossing(a)
 		if !ok || at > t {
 			return
@@ -74,10 +74,12 @@ func (m *Model) advance(a *Account, t int64, out *Outcome) {
 // cross makes the crossing that NextCrossing solved: the instant itself decides,
 // whatever the score's last bit there says.
 func (m *Model) cross(a *Account, at int64, out *Outcome) {
-	var since, r reading
-	m.read(&since, a, a.Clock)
-	m.read(&r, a, at)
-	out.add(m, a, m.move(a, &r, m.decide(a, &r, &since), Cause{Kind: CauseDecay}))
+	since, r := m.borrow(), m.borrow()
+	defer m.lend(since)
+	defer m.lend(r)
+	m.read(since, a, a.Clock)
+	m.read(r, a, at)
+	out.add(m, a, m.move(a, r, m.decide(a, r, since), Cause{Kind: CauseDecay}))
 }
 
 func (o *Outcome) add(m *Model, a *Account, x Crossing) {
@@ -89,13 +91,16 @@ func (o *Outcome) add(m *Model, a *Account, x Crossing) {
 }
 
 // evaluate does the tier rules at the account's clock, where something happened.
-func (m *Model) evaluate(a *Account, cause Cause, out *Outcome) {
-	var r reading
-	m.read(&r, a, a.Clock)
-	if v := m.decide(a, &r, nil); v.move {
-		out.add(m, a, m.move(a, &r, v, cause))
+func (m *Model) evaluate(a *Account, cause func() Cause, out *Outcome) {
+	r := m.borrow()
+	defer m.lend(r)
+	m.read(r, a, a.Clock)
+	if v := m.decide(a, r, nil); v.move {
+		out.add(m, a, m.move(a, r, v, cause()))
 	}
 }
+
+func because(kind CauseKind) func() Cause { return func() Cause { return Cause{Kind: kind} } }
 
 // enter moves the clock to an input's time, after the crossings on the way.
 func (m *Model) enter(a *Account, t int64, out *Outcome) {
@@ -119,7 +124,7 @@ func (m *Model) applyEvent(a *Account, e *Event, out *Outcome) {
 	}
 	m.enter(a, e.Time, out)
 	matched = m.count(a, e, matched, out)
-	m.evaluate(a, m.causeOf(e, matched), out)
+	m.evaluate(a, func() Cause { return m.causeOf(e, matched) }, out)
 }
 
 func (m *Model) repeated(a *Account, e *Event, out *Outcome) bool {
@@ -200,7 +205,7 @@ func (m *Model) applyProfile(a *Account, e *Event, out *Outcome) {
 	a.profile, a.profileTime = e.Profile, e.Time
 	a.standing = m.stand(a.profile)
 	out.ProfileChanged = true
-	m.evaluate(a, Cause{Kind: CauseProfile}, out)
+	m.evaluate(a, because(CauseProfile), out)
 }
 
 func (m *Model) applyErasure(a *Account, e *Event, out *Outcome) {
@@ -211,7 +216,7 @@ func (m *Model) applyErasure(a *Account, e *Event, out *Outcome) {
 	for _, identity := range e.Erased {
 		a.forget(Person(identity))
 	}
-	m.evaluate(a, Cause{Kind: CauseErasure}, out)
+	m.evaluate(a, because(CauseErasure), out)
 }
 
 // applyTombstone erases the account. Above the lowest tier it leaves first, so
@@ -250,7 +255,7 @@ func (m *Model) Adopt(a *Account, before *Model, t int64) Outcome {
 	if _, kept := m.tierOf[a.tier]; a.tiered && !kept {
 		m.rehome(a, before, &out)
 	} else {
-		m.evaluate(a, Cause{Kind: CauseModel}, &out)
+		m.evaluate(a, because(CauseModel), &out)
 	}
 	return out
 }

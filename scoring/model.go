@@ -3,7 +3,9 @@ package scoring
 import (
 	"math"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // Model is a compiled Spec. It is immutable: any number of goroutines may use it.
@@ -28,11 +30,16 @@ type Model struct {
 	committee committee
 	surges    []surge
 	min, max  float64
-	tiers     []tier
-	tierOf    map[uint32]int // dictionary number → tier
+	// plain is true when neither committee nor surges take points away, as in any
+	// sensible model: then both only fall with time.
+	plain  bool
+	tiers  []tier
+	tierOf map[uint32]int // dictionary number → tier
 
 	// stranger is the standing of an account without a profile.
 	stranger standing
+	// readings are spare, so that scoring allocates none.
+	readings *sync.Pool
 }
 
 type icp struct {
@@ -119,7 +126,7 @@ const defaultWindow = 30 * Day
 // names must hold all of spec.Names().
 func Compile(spec Spec, hash string, conditions Conditions, names *Names) (*Model, error) {
 	c := compiler{spec: &spec, conditions: conditions, names: names}
-	m := &Model{spec: spec, hash: hash, names: names}
+	m := &Model{spec: spec, hash: hash, names: names, readings: &sync.Pool{New: func() any { return new(reading) }}}
 	c.header()
 	c.profileRules(m)
 	c.contacts(m)
@@ -134,6 +141,7 @@ func Compile(spec Spec, hash string, conditions Conditions, names *Names) (*Mode
 		return nil, c.faults
 	}
 	m.stranger = m.stand(nil)
+	m.plain = m.committee.perRole >= 0 && !slices.ContainsFunc(m.surges, func(s surge) bool { return s.adds < 0 })
 	return m, nil
 }
 

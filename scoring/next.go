@@ -22,8 +22,10 @@ func (m *Model) NextCrossing(a *Account) (int64, bool) {
 	if !a.Begun || m.still(a) {
 		return 0, false
 	}
-	s := solver{m: m, a: a, c: m.tier(a)}
-	m.read(&s.since, a, a.Clock)
+	s := solver{m: m, a: a, c: m.tier(a), since: m.borrow(), r: m.borrow()}
+	defer m.lend(s.since)
+	defer m.lend(s.r)
+	m.read(s.since, a, a.Clock)
 	s.setTargets()
 	breaks := s.breaks()
 	for i := 1; i < len(breaks); i++ {
@@ -36,16 +38,11 @@ func (m *Model) NextCrossing(a *Account) (int64, bool) {
 
 // falling reports whether the account's score can only fall with time.
 func (m *Model) falling(a *Account) bool {
-	if m.committee.perRole < 0 {
+	if !m.plain {
 		return false
 	}
 	for i := range a.sums {
 		if k, ok := m.byNumber[a.sums[i].number]; ok && m.signals[k].points < 0 && a.sums[i].x > 0 {
-			return false
-		}
-	}
-	for i := range m.surges {
-		if m.surges[i].adds < 0 {
 			return false
 		}
 	}
@@ -68,19 +65,26 @@ func (m *Model) still(a *Account) bool {
 	return m.tier(a) == m.last() && m.allCooled(a) && m.falling(a)
 }
 
-// quiet reports whether surely nothing crosses until t included: a score that
-// only falls and is high enough at t was so all the way.
-func (m *Model) quiet(a *Account, t int64) bool {
-	if !m.allCooled(a) || !m.falling(a) {
-		return false
-	}
-	c := m.tier(a)
-	if c == m.last() {
+// Quiet reports whether surely nothing crosses until t included. It is much
+// cheaper than NextCrossing; false only says that it can't tell.
+func (m *Model) Quiet(a *Account, t int64) bool {
+	if !a.Begun || t <= a.Clock || m.still(a) {
 		return true
 	}
-	var r reading
-	m.read(&r, a, t)
-	return r.score >= m.tiers[c].min-m.tiers[c].hysteresis && !m.lacking(&m.tiers[c], &r, nil)
+	if !m.plain {
+		return false
+	}
+	lo, hi := m.borrow(), m.borrow()
+	defer m.lend(lo)
+	defer m.lend(hi)
+	m.bounds(lo, hi, a, t)
+	c := m.tier(a)
+	for i := range c {
+		if m.attained(i, hi, nil) && m.cooled(a, i, t) {
+			return false
+		}
+	}
+	return c == m.last() || lo.score >= m.tiers[c].min-m.tiers[c].hysteresis && !m.lacking(&m.tiers[c], lo, nil)
 }
 
 // solver looks for the next crossing of one account. Times are milliseconds
@@ -89,8 +93,8 @@ type solver struct {
 	m     *Model
 	a     *Account
 	c     int // the account's tier
-	since reading
-	r     reading
+	since *reading
+	r     *reading
 
 	scores []float64   // totals whose passing may decide
 	groups [][]float64 // by group: points whose passing may decide, caps and floors
@@ -260,7 +264,7 @@ func (s *solver) scoreCuts(sums [][]term, from, to float64) {
 			total = append(total, sums[g]...)
 		}
 	}
-	s.m.read(&s.r, s.a, s.instant(mid))
+	s.m.read(s.r, s.a, s.instant(mid))
 	constant += s.r.k + s.r.adds
 	total = append(total, term{c: constant})
 	for _, target := range s.scores {
@@ -302,8 +306,8 @@ func (s *solver) first(still, moving int64) int64 {
 }
 
 func (s *solver) moves(t int64) bool {
-	s.m.read(&s.r, s.a, t)
-	return s.m.decide(s.a, &s.r, &s.since).move
+	s.m.read(s.r, s.a, t)
+	return s.m.decide(s.a, s.r, s.since).move
 }
 
 // Demotion is when the account would leave its tier downward if nothing more

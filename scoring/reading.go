@@ -24,7 +24,6 @@ type reading struct {
 // read does SPEC 3 at instant t, t not before the account's clock. All sums run
 // in the model's declared order.
 func (m *Model) read(r *reading, a *Account, t int64) {
-	r.at = t
 	r.x = zeros(r.x, len(m.signals))
 	for i := range a.sums {
 		s := &a.sums[i]
@@ -32,6 +31,13 @@ func (m *Model) read(r *reading, a *Account, t int64) {
 			r.x[k] = s.x * decay(t-s.at, m.signals[k].halfLife)
 		}
 	}
+	m.add(r, a, t)
+}
+
+// add sums up a reading whose intensities are in place; committee and surges are
+// those of instant t.
+func (m *Model) add(r *reading, a *Account, t int64) {
+	r.at = t
 	r.total = a.standing.fit
 	r.raw, r.points = zeros(r.raw, len(m.groups)), zeros(r.points, len(m.groups))
 	for g := range m.groups {
@@ -107,11 +113,40 @@ func (s *surge) on(p *pair, t int64) bool {
 	return b > 0 && a >= s.min && (a/float64(s.short))/(b/float64(s.long)) >= s.ratio
 }
 
+// bounds reads the least and the most that the score and each of its parts can be
+// anywhere from the account's clock to t: intensities, people and surges only
+// fall, so each part lies between its figures at the two ends. It needs committee
+// and surge points that are not negative.
+func (m *Model) bounds(lo, hi *reading, a *Account, t int64) {
+	lo.x, hi.x = zeros(lo.x, len(m.signals)), zeros(hi.x, len(m.signals))
+	for i := range a.sums {
+		s := &a.sums[i]
+		k, ok := m.byNumber[s.number]
+		if !ok {
+			continue
+		}
+		most := s.x * decay(a.Clock-s.at, m.signals[k].halfLife)
+		least := most * decay(t-a.Clock, m.signals[k].halfLife)
+		if m.signals[k].points < 0 {
+			most, least = least, most
+		}
+		lo.x[k], hi.x[k] = least, most
+	}
+	m.add(lo, a, t)
+	m.add(hi, a, a.Clock)
+}
+
+// borrow is a reading to work with; give it back with lend.
+func (m *Model) borrow() *reading { return m.readings.Get().(*reading) }
+
+func (m *Model) lend(r *reading) { m.readings.Put(r) }
+
 // Score is the account's score at instant t; an instant before the account's
 // clock counts as the clock.
 func (m *Model) Score(a *Account, t int64) float64 {
-	var r reading
-	m.read(&r, a, m.since(a, t))
+	r := m.borrow()
+	defer m.lend(r)
+	m.read(r, a, m.since(a, t))
 	return r.score
 }
 

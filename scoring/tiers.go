@@ -26,7 +26,7 @@ func (m *Model) decide(a *Account, r, since *reading) verdict {
 		return verdict{}
 	}
 	t := &m.tiers[c]
-	low := below(r.score, t.min-t.hysteresis, since, scoreOf)
+	low := below(r.score, t.min-t.hysteresis, since, -1)
 	if !low && !m.lacking(t, r, since) {
 		return verdict{}
 	}
@@ -42,11 +42,11 @@ func (m *Model) decide(a *Account, r, since *reading) verdict {
 // cool-down is the caller's.
 func (m *Model) attained(i int, r, since *reading) bool {
 	t := &m.tiers[i]
-	if !reached(r.score, t.min, since, scoreOf) || r.people < t.people || len(r.roles) < t.roles {
+	if !reached(r.score, t.min, since, -1) || r.people < t.people || len(r.roles) < t.roles {
 		return false
 	}
 	for _, f := range t.groups {
-		if !reached(r.points[f.group], f.min, since, groupOf(f.group)) {
+		if !reached(r.points[f.group], f.min, since, f.group) {
 			return false
 		}
 	}
@@ -59,7 +59,7 @@ func (m *Model) lacking(t *tier, r, since *reading) bool {
 		return true
 	}
 	for _, f := range t.groups {
-		if below(r.points[f.group], f.min, since, groupOf(f.group)) {
+		if below(r.points[f.group], f.min, since, f.group) {
 			return true
 		}
 	}
@@ -75,16 +75,18 @@ func (m *Model) dwelt(a *Account, c int, t int64) bool {
 	return !a.tiered || a.entered == never || t >= a.entered+m.tiers[c].dwell
 }
 
-func scoreOf(r *reading) float64 { return r.score }
-
-func groupOf(g int) func(*reading) float64 {
-	return func(r *reading) float64 { return r.points[g] }
+// figure is the score, or the points of a group: -1 stands for the score.
+func (r *reading) figure(group int) float64 {
+	if group < 0 {
+		return r.score
+	}
+	return r.points[group]
 }
 
 // reached is x >= min. By time alone, a figure that was short of it must pass it
 // by more than the slack.
-func reached(x, min float64, since *reading, was func(*reading) float64) bool {
-	if since == nil || was(since) >= min {
+func reached(x, min float64, since *reading, group int) bool {
+	if since == nil || since.figure(group) >= min {
 		return x >= min
 	}
 	return x > min+slack
@@ -92,8 +94,8 @@ func reached(x, min float64, since *reading, was func(*reading) float64) bool {
 
 // below is x < min. By time alone, a figure that was not below must pass it by
 // more than the slack.
-func below(x, min float64, since *reading, was func(*reading) float64) bool {
-	if since == nil || was(since) < min {
+func below(x, min float64, since *reading, group int) bool {
+	if since == nil || since.figure(group) < min {
 		return x < min
 	}
 	return x < min-slack

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,7 +32,9 @@ func TestReadmeTour(t *testing.T) {
 // README's worked example comes out as the page computes it.
 func TestReadmeExample(t *testing.T) {
 	t.Parallel()
-	newShell(t).page("README.md", "example")
+	s := newShell(t)
+	s.exact = true
+	s.page("README.md", "example")
 }
 
 // shell runs the blocks of a page in a directory of its own.
@@ -46,12 +45,20 @@ type shell struct {
 	texts   []string // old, new: what stands for what in commands
 	ports   map[string]string
 	prefix  string // the env blocks so far
-	running map[string]*exec.Cmd
+	exact   bool   // instants in outputs are given, not those of the clock
+	running map[string]*running
+}
+
+// running is a command that goes on beside the others.
+type running struct {
+	cmd   *exec.Cmd
+	log   string
+	ended chan error
 }
 
 func newShell(t *testing.T) *shell {
 	t.Helper()
-	s := &shell{t: t, dir: t.TempDir(), ports: map[string]string{}, running: map[string]*exec.Cmd{}}
+	s := &shell{t: t, dir: t.TempDir(), ports: map[string]string{}, running: map[string]*running{}}
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "TIDEMARK_") || strings.HasPrefix(v, "TIDEMARK_CACHE=") {
 			s.env = append(s.env, v)
@@ -126,7 +133,7 @@ func (s *shell) run(where, text string, want *string) error {
 	if want == nil {
 		return nil
 	}
-	if got, want := comparable(string(out)), comparable(*want); got != want {
+	if got, want := s.plain(string(out)), s.plain(*want); got != want {
 		return fmt.Errorf("%s prints\n%s\nand the page says\n%s", where, got, want)
 	}
 	return nil
@@ -135,19 +142,15 @@ func (s *shell) run(where, text string, want *string) error {
 var (
 	anInstant = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 	aMinute   = regexp.MustCompile(`\d+ [A-Z][a-z]+ \d{4}, \d\d:\d\d UTC`)
-	aFraction = regexp.MustCompile(`\d+\.\d{3,}`)
+	aFraction = regexp.MustCompile(`\d+\.\d{4,}`)
 )
 
-// comparable is an output without what differs from run to run: instants of this
-// year, and the few seconds of decay between a command and the next.
-func comparable(text string) string {
-	text = anInstant.ReplaceAllStringFunc(text, func(at string) string {
-		// The example's instants are given, and so are to come out.
-		if when, err := time.Parse(time.RFC3339, at); err == nil && time.Since(when) > exampleAge {
-			return at
-		}
-		return "<instant>"
-	})
+// plain is an output without what differs from run to run: the clock's instants,
+// and the decay of the few seconds between a command and the next.
+func (s *shell) plain(text string) string {
+	if !s.exact {
+		text = anInstant.ReplaceAllString(text, "<instant>")
+	}
 	text = aMinute.ReplaceAllString(text, "<minute>")
 	text = aFraction.ReplaceAllStringFunc(text, func(x string) string {
 		f, err := strconv.ParseFloat(x, 64)
@@ -177,26 +180,55 @@ func (s *shell) start(where, text, until string) {
 	if err := cmd.Start(); err != nil {
 		s.t.Fatalf("%s: %v", where, err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait(); close(ended) }()
+	r := &running{cmd, log.Name(), make(chan error, 1)}
+	go func() { r.ended <- cmd.Wait(); close(r.ended) }()
 	s.t.Cleanup(func() {
 		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) //nolint:errcheck // it may have ended
-		<-ended
+		<-r.ended
 	})
-	s.running[name] = cmd
+	s.running[name] = r
 	eventually(s.t, 90*time.Second, func() error {
-		out, err := os.ReadFile(log.Name())
-		if err != nil {
-			return fatal{err}
-		}
-		if bytes.Contains(out, []byte(until)) {
+		switch out := r.output(); {
+		case strings.Contains(out, until):
 			return nil
-		}
-		select {
-		case err := <-ended:
-			return fatal{fmt.Errorf("%s: %s ended: %w\n%s", where, name, err, out)}
+		case r.over():
+			return fatal{fmt.Errorf("%s: %s ended\n%s", where, name, out)}
 		default:
 			return fmt.Errorf("%s: no %q in\n%s", where, until, out)
 		}
 	})
+}
+
+func (r *running) output() string {
+	out, _ := os.ReadFile(r.log)
+	return string(out[max(0, len(out)-4000):])
+}
+
+func (r *running) over() bool {
+	select {
+	case <-r.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// stop ends a command as Ctrl-C does, and wants exit code 0.
+func (s *shell) stop(name string) {
+	s.t.Helper()
+	r := s.running[name]
+	if r == nil {
+		s.t.Fatalf("%q does not run", name)
+	}
+	if err := syscall.Kill(-r.cmd.Process.Pid, syscall.SIGINT); err != nil {
+		s.t.Fatal(err)
+	}
+	select {
+	case err := <-r.ended:
+		if err != nil {
+			s.t.Errorf("%s: %v\n%s", name, err, r.output())
+		}
+	case <-time.After(30 * time.Second):
+		s.t.Errorf("%s did not stop\n%s", name, r.output())
+	}
 }

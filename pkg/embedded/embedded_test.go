@@ -29,14 +29,14 @@ func TestServersAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	partitions, err := conn.ReadPartitions("a", "b")
 	if err != nil || len(partitions) != 6 {
 		t.Errorf("got %d partitions, %v; want 6", len(partitions), err)
 	}
 	host, port := servers.Redis()
 	client := redis.NewClient(&redis.Options{Addr: net.JoinHostPort(host, port)})
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	if err := client.Ping(t.Context()).Err(); err != nil {
 		t.Error(err)
 	}

@@ -68,12 +68,12 @@ func listed(m *scoring.Model, a *scoring.Account) string {
 }
 
 // write is the stored form of the entry as it is now; the entry then holds what
-// will be stored.
+// will be stored. An account that was erased keeps a few bytes: without them its
+// versions would repeat, and who remembers it from before could write over it.
 func (e *entry) write(m *scoring.Model, account string, profileChanged bool, swept int64) (Write, error) {
 	w := Write{Account: account, Was: e.version, TierWas: e.tier, Tier: listed(m, e.account), Due: KeepDue}
-	if e.account.Empty() {
-		*e = entry{account: e.account, armed: NoDue}
-		return w, nil
+	if e.account.Empty() && e.version == 0 {
+		return w, nil // nothing is known and nothing stored: only the version is checked
 	}
 	w.Due = e.arm(m, swept)
 	armed := uint64(0)
@@ -102,6 +102,10 @@ func (e *entry) write(m *scoring.Model, account string, profileChanged bool, swe
 // After a sweep up to an instant the truth is stored, and always after that
 // instant, so that a sweep ends.
 func (e *entry) arm(m *scoring.Model, swept int64) int64 {
+	past := e.armed <= e.account.Clock || !e.account.Begun
+	if swept == UnknownWatermark && e.armed != NoDue && !past && m.Quiet(e.account, e.armed-1) {
+		return KeepDue
+	}
 	due := NoDue
 	if at, ok := m.NextCrossing(e.account); ok {
 		due = at
@@ -110,7 +114,6 @@ func (e *entry) arm(m *scoring.Model, swept int64) int64 {
 		e.armed = max(due, swept+1)
 		return e.armed
 	}
-	past := e.armed <= e.account.Clock || !e.account.Begun
 	if due == e.armed || !past && due > e.armed {
 		return KeepDue
 	}

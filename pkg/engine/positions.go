@@ -24,8 +24,7 @@ var (
 // Assign takes over partitions: it reads where each shard stands and returns the
 // offsets to read from: where no shard ever moved, the earliest. committed are
 // the group's offsets (-1: none); a store that knows nothing of a group that has
-// read is refused. Ended in the middle, a first Assign may leave some shards
-// without a position, which counts as 0: nothing is lost by it.
+// read is refused.
 func (e *Engine) Assign(ctx context.Context, committed map[Partition]int64, bounds map[Partition]Bounds) (map[Partition]int64, error) {
 	for _, l := range e.lanes {
 		for _, s := range l.shards {
@@ -43,10 +42,18 @@ func (e *Engine) Assign(ctx context.Context, committed map[Partition]int64, boun
 	from := make(map[Partition]int64, len(bounds))
 	fresh := map[Partition]int64{}
 	for p, b := range bounds {
-		start, moved := e.lowest(p)
-		if !moved {
+		start, moved, missing := e.lowest(p)
+		at, known := committed[p]
+		switch {
+		case !moved:
 			start = b.First
 			fresh[p] = start
+		case missing && (!known || at < 0):
+			// A first Assign that ended in the middle: the group never got to commit.
+			fresh[p] = start
+		case missing:
+			// A shard lost its positions, and so its accounts: all is still to come.
+			start = 0
 		}
 		if start < b.First {
 			return nil, fmt.Errorf("%w: %s/%d holds offsets from %d on, the next to apply is %d: retention was shorter than the time away; "+
@@ -86,17 +93,21 @@ func (e *Engine) wiped(committed map[Partition]int64, bounds map[Partition]Bound
 	return nil
 }
 
-// lowest is the least of the shards' positions in a partition; false where no
-// shard ever moved. A shard without a position has everything still to come.
-func (e *Engine) lowest(p Partition) (int64, bool) {
-	low, moved := NoDue, false
+// lowest is the least of the shards' positions in a partition. moved is false
+// where no shard has one, missing true where some shard has none.
+func (e *Engine) lowest(p Partition) (low int64, moved, missing bool) {
+	low = NoDue
 	for _, l := range e.lanes {
 		for _, s := range l.shards {
 			at, ok := s.positions[p]
-			low, moved = min(low, at), moved || ok
+			if !ok {
+				missing = true
+				continue
+			}
+			low, moved = min(low, at), true
 		}
 	}
-	return low, moved
+	return low, moved, missing
 }
 
 // Covered reports whether some shard moved past the offset: then everything up

@@ -339,3 +339,14 @@ func together(n int) []string {
 	}
 	return out
 }
+
+func unmarshal(value []byte, l *line) error { return json.Unmarshal(value, l) }
+
+func seqOf(t testing.TB, value string) uint64 {
+	t.Helper()
+	var l line
+	if err := unmarshal([]byte(value), &l); err != nil {
+		t.Fatal(err)
+	}
+	return l.Seq
+}

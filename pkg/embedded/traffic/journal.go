@@ -45,6 +45,9 @@ func (j *Journal) Note(e *Event) {
 		j.next = (j.next + 1) % remembered
 	}
 	j.words[key] = e.Words()
+	if e.Person != nil && e.Person.intern {
+		return // what interns do leaves a firm as quiet as it was
+	}
 	m, known := j.last[e.Account]
 	if !known {
 		m = moments{never, never, never, never}
@@ -61,8 +64,9 @@ func (j *Journal) Words(source, id string) string {
 	return j.words[source+" "+id]
 }
 
-// Quiet is for how long nothing had happened at the account at an instant after
-// the world's beginning; false where nothing had happened before.
+// Quiet is for how long nobody but interns had done anything at the account, at an
+// instant after the world's beginning; false where nobody had before, or where more
+// happened since than is remembered.
 func (j *Journal) Quiet(account string, at time.Duration) (time.Duration, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -15,6 +15,7 @@ type Person struct {
 	Role string `json:"role,omitempty"`
 
 	unique bool // a firm has one of them
+	intern bool
 }
 
 // staff are the people of a firm who ever show.
@@ -57,9 +58,11 @@ func hire(r *rand.Rand, firm int, domain string) staff {
 			Title: j.title, Role: j.role, unique: unique,
 		}
 	}
-	return staff{
+	out := staff{
 		executive: person(executives, true), vice: person(vices, false), director: person(directors, false),
 		manager: person(managers, false), analyst: person(analysts, false),
 		interns: [2]*Person{person(interns, false), person(interns, false)},
 	}
+	out.interns[0].intern, out.interns[1].intern = true, true
+	return out
 }

@@ -44,10 +44,11 @@ func TestSameSeedSameWorld(t *testing.T) {
 		}
 		return string(all)
 	}
-	if lines(7) != lines(7) {
+	once, again := lines(7), lines(7)
+	if once != again {
 		t.Error("one seed gave two worlds")
 	}
-	if lines(7) == lines(8) {
+	if once == lines(8) {
 		t.Error("two seeds gave one world")
 	}
 }
@@ -103,7 +104,7 @@ func history(t *testing.T, w *traffic.World, end time.Duration) []change {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer spool.Close()
+	defer func() { _ = spool.Close() }()
 	decoder := codec.New(codec.Rules{NeedProperties: true})
 	decode := func(e traffic.Event) *scoring.Event {
 		line, err := e.CloudEvent(began)
