@@ -76,6 +76,32 @@ func (m *Model) shift(a *Account, to int, at int64) {
 	a.tier, a.tiered, a.entered = m.tiers[to].number, true, at
 }
 
+// Resume puts an account whose state was set back where its published history
+// stands: its latest tier change had this seq and took it to this tier at instant
+// at. What was published stands, so that no seq ever has two meanings. It reports
+// whether the account was behind.
+func (m *Model) Resume(a *Account, seq uint64, to string, at int64) bool {
+	if seq <= a.Seq {
+		return false
+	}
+	a.Seq = seq
+	number, ok := m.names.numbers[tierName(to)]
+	if !ok {
+		return true
+	}
+	if i, known := m.tierOf[number]; known {
+		for k := m.tier(a); k < i; k++ {
+			m.setLeft(a, k, at)
+		}
+	}
+	a.Clock = max(a.Clock, at)
+	if !a.Begun {
+		a.Clock = at
+	}
+	a.Begun, a.tier, a.tiered, a.entered = true, number, true, at
+	return true
+}
+
 // tierName is the name of the account's tier, even where this model has it no more.
 func (m *Model) tierName(a *Account) string {
 	if a.tiered {

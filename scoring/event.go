@@ -91,7 +91,7 @@ const (
 )
 
 func fnvString(h uint64, s string) uint64 {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		h = fnvByte(h, s[i])
 	}
 	return h

@@ -39,7 +39,7 @@ func visit(id string, at int64) *scoring.Event {
 	return &scoring.Event{ID: id, Source: "/web", Type: "web.pricing", Time: at, Arrived: at, Strength: 1}
 }
 
-func print(crossings []scoring.Crossing) {
+func show(crossings []scoring.Crossing) {
 	for _, x := range crossings {
 		fmt.Printf("%s #%d %s→%s by %s, score %.1f\n", time.UnixMilli(x.At).UTC().Format(time.DateTime), x.Seq, x.From, x.To, x.Cause.Kind, x.Score)
 	}
@@ -52,9 +52,9 @@ func ExampleModel_Apply() {
 	model.Open(&account)
 	for i, id := range []string{"v1", "v2", "v3"} {
 		at := day1(9 + i)
-		print(model.Apply(&account, visit(id, at), at).Crossings)
+		show(model.Apply(&account, visit(id, at), at).Crossings)
 	}
-	print(model.Advance(&account, day1(9)+30*scoring.Day).Crossings)
+	show(model.Advance(&account, day1(9)+30*scoring.Day).Crossings)
 	// Output:
 	// 2026-11-02 10:00:00 #1 C→B by event, score 59.9
 	// 2026-11-02 11:00:00 #2 B→A by event, score 89.6

@@ -220,7 +220,7 @@ func readLines[T any](t *testing.T, path string) (out []T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // only read from
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		var x T

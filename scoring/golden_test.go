@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"tidemark/scoring"
@@ -132,7 +133,7 @@ func TestUnpackRefuses(t *testing.T) {
 	t.Parallel()
 	m := stored(t)
 	good := m.Pack(nil, live(t, m, "typical"))
-	for n := range len(good) {
+	for n := range good {
 		if _, err := m.Unpack(good[:n]); err == nil {
 			t.Errorf("the first %d of %d bytes unpacked", n, len(good))
 		}
@@ -142,7 +143,7 @@ func TestUnpackRefuses(t *testing.T) {
 	}
 	newer := bytes.Clone(good)
 	newer[0] = scoring.Layout + 1
-	if _, err := m.Unpack(newer); err == nil || !bytes.Contains([]byte(err.Error()), []byte("newer")) {
+	if _, err := m.Unpack(newer); err == nil || !strings.Contains(err.Error(), "newer") {
 		t.Errorf("a newer layout: %v", err)
 	}
 }

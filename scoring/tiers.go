@@ -17,7 +17,7 @@ type verdict struct {
 // happened at this very instant.
 func (m *Model) decide(a *Account, r, since *reading) verdict {
 	c := m.tier(a)
-	for i := 0; i < c; i++ {
+	for i := range c {
 		if m.attained(i, r, since) && m.cooled(a, i, r.at) {
 			return verdict{move: true, to: i, byScore: true}
 		}

@@ -67,7 +67,9 @@ func standIn(ctx context.Context, args []string, in io.Reader, out io.Writer) er
 }
 
 func produceLines(ctx context.Context, options map[string]string, in io.Reader) error {
-	w := &kafka.Writer{Addr: kafka.TCP(options["-b"]), Topic: options["-t"], RequiredAcks: kafka.RequireAll, BatchTimeout: 1}
+	transport := &kafka.Transport{}
+	defer transport.CloseIdleConnections()
+	w := &kafka.Writer{Addr: kafka.TCP(options["-b"]), Topic: options["-t"], RequiredAcks: kafka.RequireAll, BatchTimeout: 1, Transport: transport}
 	text, err := io.ReadAll(in)
 	if err != nil {
 		return err

@@ -53,7 +53,8 @@ type shell struct {
 type running struct {
 	cmd   *exec.Cmd
 	log   string
-	ended chan error
+	ended chan struct{} // closed at its end
+	err   error         // how it ended; read it after ended
 }
 
 func newShell(t *testing.T) *shell {
@@ -180,8 +181,8 @@ func (s *shell) start(where, text, until string) {
 	if err := cmd.Start(); err != nil {
 		s.t.Fatalf("%s: %v", where, err)
 	}
-	r := &running{cmd, log.Name(), make(chan error, 1)}
-	go func() { r.ended <- cmd.Wait(); close(r.ended) }()
+	r := &running{cmd: cmd, log: log.Name(), ended: make(chan struct{})}
+	go func() { defer close(r.ended); r.err = cmd.Wait() }()
 	s.t.Cleanup(func() {
 		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) //nolint:errcheck // it may have ended
 		<-r.ended
@@ -224,9 +225,9 @@ func (s *shell) stop(name string) {
 		s.t.Fatal(err)
 	}
 	select {
-	case err := <-r.ended:
-		if err != nil {
-			s.t.Errorf("%s: %v\n%s", name, err, r.output())
+	case <-r.ended:
+		if r.err != nil {
+			s.t.Errorf("%s: %v\n%s", name, r.err, r.output())
 		}
 	case <-time.After(30 * time.Second):
 		s.t.Errorf("%s did not stop\n%s", name, r.output())

@@ -65,7 +65,7 @@ type scoreJob struct {
 
 func (j *scoreJob) close() {
 	for _, f := range j.files {
-		f.Close()
+		f.Close() //nolint:errcheck // inputs and the spool: nothing is kept in them
 	}
 }
 

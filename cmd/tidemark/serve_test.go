@@ -22,23 +22,24 @@ var (
 	binary string
 )
 
-func TestMain(m *testing.M) {
+func TestMain(m *testing.M) { goleak.VerifyTestMain(withBinary{servers.Around(m)}) }
+
+// withBinary builds the program before its tests and removes it after them.
+type withBinary struct{ tests testenv.Runner }
+
+func (w withBinary) Run() int {
 	dir, err := os.MkdirTemp("", "tidemark-bin-")
-	if err == nil {
-		binary = filepath.Join(dir, "tidemark")
-		var out []byte
-		if out, err = exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-			err = fmt.Errorf("%w: %s", err, out)
-		}
-	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "build the program under test:", err)
-		os.Exit(1)
+		return 1
 	}
-	goleak.VerifyTestMain(servers.Around(m), goleak.Cleanup(func(code int) {
-		os.RemoveAll(dir) //nolint:errcheck // a temporary directory
-		os.Exit(code)
-	}))
+	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
+	binary = filepath.Join(dir, "tidemark")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build the program under test: %v: %s\n", err, out)
+		return 1
+	}
+	return w.tests.Run()
 }
 
 // The examples through real topics, spread over partitions by event and not by

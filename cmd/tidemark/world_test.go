@@ -200,7 +200,7 @@ func (w *world) serve(extra ...string) *instance {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer log.Close()
+	defer log.Close() //nolint:errcheck // the command has its own descriptor
 	cmd := exec.Command(binary, "serve")
 	cmd.Env = append(append(os.Environ(), w.env...), extra...)
 	cmd.Stdout, cmd.Stderr = log, log
@@ -221,7 +221,7 @@ func (i *instance) await(text string) {
 	eventually(i.t, 60*time.Second, func() error {
 		select {
 		case err := <-i.done:
-			return fatal{fmt.Errorf("serve ended: %v\n%s", err, i.tail())}
+			return fatal{fmt.Errorf("serve ended: %w\n%s", err, i.tail())}
 		default:
 		}
 		if data, _ := os.ReadFile(i.log); !bytes.Contains(data, []byte(text)) {
@@ -239,7 +239,7 @@ func (i *instance) tail() string {
 // kill ends the process as a crash would.
 func (i *instance) kill() {
 	i.cmd.Process.Kill() //nolint:errcheck // it may have ended
-	<-i.done
+	<-i.done            //nolint:errcheck // however it ended
 }
 
 // stop ends the process as an operator would, and wants exit code 0.

@@ -64,7 +64,7 @@ func (s *service) adopt(ctx context.Context) error {
 		case n > 0 && models[n-1].Hash == s.model.Hash():
 			return nil
 		default:
-			if err := s.announce(ctx, n == 0); err != nil {
+			if err := s.announce(ctx, models); err != nil {
 				return err
 			}
 		}
@@ -83,10 +83,20 @@ func (s *service) adopted(ctx context.Context) (bool, error) {
 
 // announce notes this program's model as the one to adopt; where there was none,
 // there is nothing to move.
-func (s *service) announce(ctx context.Context, first bool) error {
+func (s *service) announce(ctx context.Context, earlier []store.Model) error {
 	at, err := s.effective(ctx)
 	if err != nil {
 		return err
+	}
+	first := len(earlier) == 0
+	for _, m := range earlier {
+		if m.Hash == s.model.Hash() {
+			last := earlier[len(earlier)-1]
+			return hopeless{fmt.Errorf("model: %s %s was replaced by %s %s on %s, so this instance is out of date: start it with that model; "+
+				"to go back to the old one, raise its version", m.Name, m.Version, last.Name, last.Version, codec.FormatTime(last.EffectiveAt))}
+		}
+		// Instants ascend, so that each is the instant of one change only.
+		at = max(at, m.EffectiveAt+1)
 	}
 	return s.store.AddModel(ctx, store.Model{
 		Hash: s.model.Hash(), Name: s.model.Name(), Version: fmt.Sprint(s.model.Version()),

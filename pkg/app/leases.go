@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +26,6 @@ const relayMargin = leaseTTL / 2
 type leases struct {
 	store ShardLeases
 	owner string
-	ttl   time.Duration
 	log   zerolog.Logger
 
 	start time.Time      // instants are counted from here, by the monotonic clock
@@ -35,8 +36,8 @@ type leases struct {
 	kick   chan struct{}
 }
 
-func newLeases(store ShardLeases, shards int, owner string, ttl time.Duration, share func() (int, int), log zerolog.Logger) *leases {
-	return &leases{store: store, owner: owner, ttl: ttl, log: log, start: time.Now(), held: make([]atomic.Int64, shards), giving: map[int]time.Duration{}, share: share, kick: make(chan struct{}, 1)}
+func newLeases(store ShardLeases, shards int, owner string, share func() (int, int), log zerolog.Logger) *leases {
+	return &leases{store: store, owner: owner, log: log, start: time.Now(), held: make([]atomic.Int64, shards), giving: map[int]time.Duration{}, share: share, kick: make(chan struct{}, 1)}
 }
 
 // Owns reports whether the shard is this instance's for long enough to publish.
@@ -55,13 +56,13 @@ func (l *leases) Kick() {
 // Run renews what is held and takes what is free, up to the share, until ctx
 // ends; then it gives all back.
 func (l *leases) Run(ctx context.Context) error {
-	ticker := time.NewTicker(l.ttl / 5)
+	ticker := time.NewTicker(leaseTTL / 5)
 	defer ticker.Stop()
 	for {
 		l.renew(ctx)
 		select {
 		case <-ctx.Done():
-			l.giveBack()
+			l.giveBack(ctx)
 			return nil
 		case <-ticker.C:
 		case <-l.kick:
@@ -73,8 +74,8 @@ func (l *leases) renew(ctx context.Context) {
 	target := l.target()
 	want := l.wanted(target)
 	// A lease counts from before the request: it may take effect at once.
-	until := int64(time.Since(l.start) + l.ttl)
-	got, err := l.store.AcquireShards(ctx, want, l.owner, l.ttl)
+	until := int64(time.Since(l.start) + leaseTTL)
+	got, err := l.store.AcquireShards(ctx, want, l.owner, leaseTTL)
 	if err != nil {
 		l.log.Debug().Err(err).Msg("leases not renewed")
 		return
@@ -147,14 +148,15 @@ func (l *leases) release(ctx context.Context, shards []int) {
 	}
 }
 
-func (l *leases) giveBack() {
-	var held []int
+// giveBack releases all, though ctx has ended.
+func (l *leases) giveBack(ctx context.Context) {
+	held := slices.Collect(maps.Keys(l.giving))
 	for s := range l.held {
 		if l.held[s].Swap(0) > 0 {
 			held = append(held, s)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	l.release(ctx, held)
 }

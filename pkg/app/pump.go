@@ -31,6 +31,7 @@ type pump struct {
 	letters Deadletters
 	tide    *tide
 	models  Models
+	rewinds *rewinds
 	state   *state
 	log     zerolog.Logger
 	now     func() int64
@@ -39,8 +40,9 @@ type pump struct {
 	checkpoint time.Duration // between checkpoints
 	look       time.Duration // longest time between two looks at what is due
 
-	looked time.Time // when due instants and the model were looked up
-	blind  bool      // the latest look failed
+	rewound bool            // the store was found set back; not reconciled yet
+	looked  time.Time       // when due instants and the model were looked up
+	blind   map[string]bool // by what was looked at: the latest look failed
 }
 
 // Run joins the group again and again until reading ends. What is in hand then
@@ -52,6 +54,7 @@ func (p *pump) Run(reading, work context.Context) error {
 		if err == nil {
 			begun := time.Now()
 			err = p.session(reading, work, session)
+			p.rewound = p.rewound || errors.Is(err, engine.ErrRewound)
 			p.state.left()
 			session.Close()
 			if time.Since(begun) > time.Minute {
@@ -133,6 +136,12 @@ func (p *pump) begin(ctx, work context.Context, session *source.Session) error {
 	if err != nil {
 		return hopeless{fmt.Errorf("take over partitions: %w", err)}
 	}
+	if records := again(from, committed); records > 0 || p.rewound {
+		if err := p.rewinds.Reconcile(work, records); err != nil {
+			return err
+		}
+		p.rewound = false
+	}
 	all, err := p.source.AllPartitions(ctx)
 	if err != nil {
 		return err
@@ -205,13 +214,13 @@ func (p *pump) deadline() time.Time {
 // taken again at the next.
 func (p *pump) watch(ctx context.Context) error {
 	if !p.tide.alone() {
-		p.told(p.tide.exchange(ctx, p.now()))
+		p.told("watermarks", p.tide.exchange(ctx))
 	}
 	if time.Since(p.looked) < time.Second {
 		return nil
 	}
 	p.looked = time.Now()
-	p.told(p.engine.RefreshDue(ctx))
+	p.told("due instants", p.engine.RefreshDue(ctx))
 	if err := p.sameModel(ctx); errors.As(err, new(hopeless)) {
 		return err
 	}
@@ -219,11 +228,11 @@ func (p *pump) watch(ctx context.Context) error {
 }
 
 // told logs the first failure of a row of looks.
-func (p *pump) told(err error) {
-	if err != nil && !p.blind {
-		p.log.Warn().Err(err).Msg("could not look at what other instances did, trying again")
+func (p *pump) told(what string, err error) {
+	if err != nil && !p.blind[what] {
+		p.log.Warn().Err(err).Str("of", what).Msg("could not exchange with other instances, trying again")
 	}
-	p.blind = err != nil
+	p.blind[what] = err != nil
 }
 
 // round writes the dead letters of a batch, then applies and stores the rest:
@@ -244,6 +253,7 @@ func (p *pump) round(ctx context.Context, session *source.Session, batch *source
 		}
 	}
 	if len(dead) > 0 {
+		begun := time.Now()
 		if err := p.letters.Write(ctx, dead); err != nil {
 			if err = fmt.Errorf("write dead letters: %w", err); !p.letters.Heals(err) {
 				return hopeless{err}
@@ -251,6 +261,11 @@ func (p *pump) round(ctx context.Context, session *source.Session, batch *source
 			return err
 		}
 		r.Everywhere = true
+		if time.Since(begun) > time.Second {
+			if err := p.sameModel(ctx); errors.As(err, new(hopeless)) {
+				return err
+			}
+		}
 	}
 	if err := p.engine.Process(ctx, r); err != nil {
 		return hopeless{err}
@@ -266,7 +281,7 @@ func (p *pump) mark(ctx context.Context, session *source.Session) error {
 	if err != nil {
 		return hopeless{err}
 	}
-	p.told(p.tide.note(ctx, p.now()))
+	p.told("watermarks", p.tide.note(ctx))
 	if err := session.Commit(ctx, ends); err != nil && !errors.Is(err, source.ErrEnded) {
 		p.log.Debug().Err(err).Msg("group offsets not committed")
 	}

@@ -21,6 +21,7 @@ import (
 	"tidemark/streams/relay"
 	"tidemark/streams/sink"
 	"tidemark/streams/source"
+	"tidemark/streams/tail"
 )
 
 // Options are what a caller of Serve decides beside the configuration.
@@ -77,7 +78,7 @@ func Serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opts Opti
 	} else if ctx.Err() != nil {
 		err = nil // stopped while it waited or rescored: it goes on at the next start
 	}
-	return errors.Join(err, s.close())
+	return errors.Join(err, s.close(ctx))
 }
 
 // open wires everything. It is one straight line because each step needs the
@@ -105,7 +106,7 @@ func (s *service) open(ctx context.Context) error {
 		return err
 	}
 	s.state = &state{changed: func() { s.leases.Kick() }}
-	s.leases = newLeases(s.store, s.store.Shards(), s.owner(), leaseTTL, s.state.share, s.log)
+	s.leases = newLeases(s.store, s.store.Shards(), s.owner(), s.state.share, s.log)
 	s.waker = newWaker(s.store.Wake, s.log)
 	if err := s.openEngine(); err != nil {
 		return err
@@ -215,9 +216,14 @@ func (s *service) openSource() error {
 	if err != nil {
 		return err
 	}
+	tiers, err := tail.New(tail.Config{Transport: s.transport, Topic: t.AccountTiers}, s.log)
+	if err != nil {
+		return err
+	}
 	s.pump = &pump{
-		source: s.source, engine: s.engine, letters: newLetters(s.publisher, t.DeadLetters, s.registry),
-		tide: newTide(s.store, s.cfg.Engine.MaxLead.Milliseconds()), models: current{s.store}, state: s.state, log: s.log, now: s.now,
+		rewinds: newRewinds(s.engine, tiers, s.registry, s.log),
+		source:  s.source, engine: s.engine, letters: newLetters(s.publisher, t.DeadLetters, s.registry),
+		tide: newTide(s.store, s.cfg.Engine.MaxLead.Milliseconds()), models: current{s.store}, blind: map[string]bool{}, state: s.state, log: s.log, now: s.now,
 		batch: s.cfg.Engine.MaxBatch, checkpoint: s.cfg.Engine.CheckpointInterval, look: 200 * time.Millisecond,
 	}
 	return nil
@@ -315,13 +321,13 @@ func (s *service) listen(ctx context.Context) error {
 }
 
 // close releases what open made, in reverse; all of it, whatever fails.
-func (s *service) close() error {
+func (s *service) close(ctx context.Context) error {
 	var faults []error
 	if s.web != nil {
 		s.web.Close()
 	}
 	if s.source != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
 		if err := s.source.Close(ctx); err != nil {
 			faults = append(faults, err)

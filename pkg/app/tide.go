@@ -28,6 +28,7 @@ type tide struct {
 	own    []source.Mark
 	theirs map[engine.Partition]store.Watermark
 	level  int64
+	asOf   int64 // the instant that the own marks vouch for, Unix milliseconds
 }
 
 func newTide(m Watermarks, maxLead int64) *tide {
@@ -56,7 +57,7 @@ func (t *tide) alone() bool { return len(t.others) == 0 }
 // rise takes the marks after a batch and returns the low watermark, which never
 // falls.
 func (t *tide) rise(marks []source.Mark, now int64) int64 {
-	t.own = marks
+	t.own, t.asOf = marks, now
 	low := int64(math.MaxInt64)
 	for _, m := range marks {
 		low = min(low, consumed(m, now))
@@ -109,8 +110,8 @@ func (t *tide) limit() int64 {
 }
 
 // exchange tells the others where this instance is, and asks where they are.
-func (t *tide) exchange(ctx context.Context, now int64) error {
-	if err := t.note(ctx, now); err != nil {
+func (t *tide) exchange(ctx context.Context) error {
+	if err := t.note(ctx); err != nil {
 		return err
 	}
 	theirs, err := t.marks.Watermarks(ctx)
@@ -121,11 +122,15 @@ func (t *tide) exchange(ctx context.Context, now int64) error {
 	return nil
 }
 
-// note stores where this instance is: for others, and for its own next start.
-func (t *tide) note(ctx context.Context, now int64) error {
+// note stores where this instance is: for others, and for its own next start. It
+// is as of the latest batch, however long ago that was. What is not known yet is
+// left as it was stored before.
+func (t *tide) note(ctx context.Context) error {
 	mine := make(map[engine.Partition]store.Watermark, len(t.mine))
 	for i, m := range t.own {
-		mine[t.mine[i]] = store.Watermark{Consumed: consumed(m, now), Frontier: frontier(m, now)}
+		if w := (store.Watermark{Consumed: consumed(m, t.asOf), Frontier: frontier(m, t.asOf)}); w.Consumed != math.MinInt64 {
+			mine[t.mine[i]] = w
+		}
 	}
 	if len(mine) == 0 {
 		return nil

@@ -199,7 +199,7 @@ func TestSecretsAreNeverShown(t *testing.T) {
 	}
 	for way, text := range map[string]string{
 		"print": printed.String(), "json": string(asJSON), "yaml": string(asYAML), "log": logged.String(),
-		"%v": fmt.Sprint(c), "%+v": fmt.Sprintf("%+v", c), "%#v": fmt.Sprintf("%#v", c), "%s": fmt.Sprintf("%s", c.Redis.Password),
+		"%v": fmt.Sprint(c), "%+v": fmt.Sprintf("%+v", c), "%#v": fmt.Sprintf("%#v", c), "%s": fmt.Sprintf("a %s", c.Redis.Password),
 		"%q": fmt.Sprintf("%q", c.Redis.Password), "%x": fmt.Sprintf("%x", c.Redis.Password), "pointer": fmt.Sprint(&c),
 	} {
 		if strings.Contains(text, "hunter2") || strings.Contains(text, "68756e746572") {

@@ -96,7 +96,7 @@ func score(t *testing.T, log []engine.Input, until int64) (changes map[string][]
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer spool.Close()
+	defer spool.Close() //nolint:errcheck // a temporary file
 	runner := offline.New(compile(t, spec()), until, lines{}, spool)
 	for _, in := range log {
 		if err := runner.Event(in.Event); err != nil {
@@ -224,8 +224,8 @@ func (w *world) step() {
 	}
 	r := round(clones(w.log[w.done:end])...)
 	r.Everywhere = w.one(10)
+	w.done = end // an engine that dies of it reads up to here again
 	w.survive(owner, w.engines[owner].Process(w.t.Context(), r))
-	w.done = end
 }
 
 // survive boots an engine that died, and lets it do again what is its own.

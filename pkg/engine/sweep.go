@@ -42,6 +42,9 @@ func (l *lane) advance(ctx context.Context, s *shard, watermark int64) (*work, e
 	if err := l.entries(ctx, s, names); err != nil {
 		return nil, err
 	}
+	if len(names) > 0 {
+		w.step.Moves = s.guards(l.e.ends)
+	}
 	t := newTouched()
 	for _, name := range names {
 		out := l.e.model.Advance(s.accounts[name].account, watermark)
@@ -51,6 +54,19 @@ func (l *lane) advance(ctx context.Context, s *shard, watermark int64) (*work, e
 		}
 	}
 	return w, l.writeAll(w, t, watermark)
+}
+
+// guards are moves to where the shard stands already: a store that was set back
+// refuses them, before a seq could be given a second meaning. Only positions that
+// this instance alone moves will do.
+func (s *shard) guards(mine map[Partition]int64) []Move {
+	var moves []Move
+	for p := range mine {
+		if at, ok := s.positions[p]; ok {
+			moves = append(moves, Move{Partition: p, From: at, To: at})
+		}
+	}
+	return moves
 }
 
 func (l *lane) dueNames(ctx context.Context, s *shard, watermark int64) (names []string, err error) {

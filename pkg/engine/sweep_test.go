@@ -68,8 +68,8 @@ func TestDueInstantsOfShardsOwnedLater(t *testing.T) {
 // Sweeping very many accounts at once keeps no more of them than the bound.
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
-	const accounts, bound = 6000, 100
-	s := memory.New(2)
+	const accounts, bound = 2000, 100
+	s := memory.New(1)
 	most := 0
 	f := &faulty{Store: s}
 	e := setup{memory: s, store: f, lanes: 1, accounts: bound}.engine(t)
@@ -87,7 +87,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		return nil
 	}
 	process(t, e, engine.Round{Watermark: start + 10*day})
-	if most > bound+2*500 { // a turn of two shards
+	if most > bound+500 { // a turn of one shard
 		t.Errorf("got up to %d accounts in memory, want at most %d and a turn's", most, bound)
 	}
 	if held, counted := e.Cached(); held != counted || held > bound {

@@ -107,7 +107,7 @@ func (r *Runner) apply(e *scoring.Event, arrived, watermark int64) error {
 	if err := r.settle(in.Account, a, in.Time); err != nil {
 		return err
 	}
-	before, _ := a.Account.Profile()
+	before, _ := a.Profile()
 	out := r.model.Apply(a.Account, &in, watermark)
 	r.count(out.Effect)
 	if out.ProfileChanged {

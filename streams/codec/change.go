@@ -83,6 +83,30 @@ func (e ChangeEncoder) Change(account string, c *scoring.Crossing) ([]byte, erro
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
+// Published is what identifies a tier change among those of its account.
+type Published struct {
+	Account string
+	Seq     uint64
+	To      string
+	At      int64 // the crossing's instant, Unix milliseconds
+}
+
+// DecodePublished reads the head of a tier change that Change wrote.
+func DecodePublished(value []byte) (Published, error) {
+	var c struct {
+		Time time.Time `json:"time"`
+		Data struct {
+			Account string `json:"account"`
+			Seq     uint64 `json:"seq"`
+			To      string `json:"to"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(value, &c); err != nil {
+		return Published{}, fmt.Errorf("tier change: %w", err)
+	}
+	return Published{c.Data.Account, c.Data.Seq, c.Data.To, c.Time.UnixMilli()}, nil
+}
+
 func direction(up bool) string {
 	if up {
 		return "up"

@@ -176,7 +176,7 @@ func (l *line) dial(ctx context.Context, network, addr string) (net.Conn, error)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err == nil && l.dead {
-		c.Close()
+		c.Close() //nolint:errcheck // as a cut line ends it
 		return nil, errCut
 	}
 	if err == nil {
@@ -190,7 +190,7 @@ func (l *line) cut() {
 	defer l.mu.Unlock()
 	l.dead = true
 	for _, c := range l.conns {
-		c.Close()
+		c.Close() //nolint:errcheck // as a cut line ends it
 	}
 }
 

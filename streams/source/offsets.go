@@ -26,7 +26,7 @@ func retry[T any](ctx context.Context, se *Session, try func(context.Context) (T
 	var none T
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(se.ctx, cancel)()
+	defer context.AfterFunc(se.ctx, cancel)() //nolint:contextcheck // it ends ctx and replaces nothing
 	for failures := 0; ; {
 		one, done := context.WithTimeout(ctx, se.source.cfg.RequestTimeout)
 		v, err := try(one)

@@ -30,7 +30,7 @@ const quiet = 1
 // failed notes the n-th failure in a row, counted from 1.
 func (o *outage) failed(p engine.Partition, n int, err error) {
 	if n <= quiet {
-		o.line(o.log.Debug(), p).Err(err).Msg("failed once, trying again")
+		o.log.Debug().EmbedObject(where(p)).Err(err).Msg("failed once, trying again")
 		return
 	}
 	o.mu.Lock()
@@ -38,7 +38,7 @@ func (o *outage) failed(p engine.Partition, n int, err error) {
 	if len(o.failing) == 0 {
 		o.since = time.Now()
 		o.failing = make(map[engine.Partition]bool)
-		o.line(o.log.Warn(), p).Err(err).Msg(o.fails)
+		o.log.Warn().EmbedObject(where(p)).Err(err).Msg(o.fails)
 	}
 	o.failing[p] = true
 }
@@ -56,12 +56,13 @@ func (o *outage) worked(p engine.Partition, n int) {
 	}
 }
 
-// line names the partition, if there is one.
-func (o *outage) line(e *zerolog.Event, p engine.Partition) *zerolog.Event {
-	if p.Topic == "" {
-		return e
+// where names the partition in a log line, if there is one.
+type where engine.Partition
+
+func (w where) MarshalZerologObject(e *zerolog.Event) {
+	if w.Topic != "" {
+		e.Str("topic", w.Topic).Int("partition", w.ID)
 	}
-	return e.Str("topic", p.Topic).Int("partition", p.ID)
 }
 
 // pause waits before the attempt after n failures, longer each time and by chance, so

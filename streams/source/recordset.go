@@ -159,7 +159,7 @@ func (r *setReader) inflate(b []byte, c compress.Compression) ([]byte, error) {
 		return nil, fmt.Errorf("unknown compression %d", c)
 	}
 	z := codec.NewReader(bytes.NewReader(b))
-	defer z.Close()
+	defer z.Close() //nolint:errcheck // it is memory
 	plain := bytes.NewBuffer(r.plain[:0])
 	n, err := plain.ReadFrom(io.LimitReader(z, maxPlain+1))
 	r.plain = plain.Bytes()

@@ -29,6 +29,7 @@ func TestSecureListener(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			w := &world{t: t, addr: k.SecureAddr(), ctx: t.Context(), prefix: testenv.Name(t, "g")}
 			mechanism := plain.Mechanism{Username: k.User(), Password: tt.password}
 			cfg := w.config(topic)

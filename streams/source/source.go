@@ -65,7 +65,7 @@ func New(cfg Config, decode Decode, log zerolog.Logger) (*Source, error) {
 func (s *Source) Join(ctx context.Context) (*Session, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(s.closing, cancel)()
+	defer context.AfterFunc(s.closing, cancel)() //nolint:contextcheck // it ends ctx and replaces nothing
 	if last := s.current(); last != nil {
 		last.Close()
 	}

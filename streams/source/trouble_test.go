@@ -141,7 +141,7 @@ func TestJoinWaitsForTheBroker(t *testing.T) {
 	port := l.Addr().(*net.TCPAddr).Port
 	log := newLines()
 	w := &world{t: t, addr: l.Addr().String(), ctx: t.Context(), prefix: "g"}
-	l.Close()
+	w.must(l.Close())
 	s := w.sourceLogging(w.config("a"), log)
 	joined := make(chan error, 1)
 	go func() { _, err := s.Join(w.ctx); joined <- err }()
@@ -248,7 +248,7 @@ func TestReadAheadIsBounded(t *testing.T) {
 	}
 	n, stopped := full()
 	for ; !stopped; n, stopped = full() {
-		b, err = se.Next(w.ctx, Want{Max: 1, NotAfter: math.MinInt64, Deadline: time.Now().Add(5 * time.Millisecond)})
+		_, err = se.Next(w.ctx, Want{Max: 1, NotAfter: math.MinInt64, Deadline: time.Now().Add(5 * time.Millisecond)})
 		w.must(err)
 	}
 	if n < 100 || n > 250 {

@@ -1,6 +1,7 @@
 package yamltree
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -27,7 +28,7 @@ func TestDurations(t *testing.T) {
 		"1.d": ErrDuration, ".5d": ErrDuration, "1..5d": ErrDuration, "1e3s": ErrDuration, "1dd": ErrDuration, "1y": ErrDuration,
 		"0.0001s": ErrFraction, "1000001d": ErrLong, strings.Repeat("9", 40) + "w": ErrLong, strings.Repeat("9", 41) + "w": ErrDuration,
 	} {
-		if _, err := ParseDuration(text); err != want {
+		if _, err := ParseDuration(text); !errors.Is(err, want) {
 			t.Errorf("%q: got %v, want %v", text, err, want)
 		}
 	}
@@ -37,7 +38,7 @@ func TestNearest(t *testing.T) {
 	t.Parallel()
 	known := []string{"half_life", "limit", "once_per", "name"}
 	for written, want := range map[string]string{
-		"halflife": "half_life", "half-life": "half_life", "limits": "limit", "limti": "limit", "nmae": "name",
+		"halflife": "half_life", "half-life": "half_life", "limits": "limit", "limti": "limit", "naem": "name",
 		"colour": "", "": "", "x": "", strings.Repeat("limit", 100): "",
 	} {
 		if got := Nearest(written, known); got != want {

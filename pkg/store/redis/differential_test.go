@@ -28,16 +28,16 @@ func TestScriptsDoTheSameOnBoth(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.Addrs, cfg.Embedded = []string{testenv.StartRedisFor(t).Addr()}, false
-	real, err := Open(t.Context(), cfg, zerolog.Nop())
+	served, err := Open(t.Context(), cfg, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
-	closing(t, mini, real)
-	g := &generator{Rand: rand.New(rand.NewPCG(1, 2))} //nolint:gosec // a test's own numbers
+	closing(t, mini, served)
+	g := &generator{Rand: rand.New(rand.NewPCG(1, 2))}
 	for i := range 600 {
-		name, keys, args := g.call(real.keys)
+		name, keys, args := g.call(served.keys)
 		a, errA := mini.client.EvalSha(t.Context(), mini.scripts.byName(name).sha, keys, args...).Result()
-		b, errB := real.client.EvalSha(t.Context(), real.scripts.byName(name).sha, keys, args...).Result()
+		b, errB := served.client.EvalSha(t.Context(), served.scripts.byName(name).sha, keys, args...).Result()
 		if !reflect.DeepEqual(a, b) || (errA == nil) != (errB == nil) {
 			t.Fatalf("call %d, %s %q: miniredis %v (%v), redis %v (%v)", i, name, args, a, errA, b, errB)
 		}
@@ -45,7 +45,7 @@ func TestScriptsDoTheSameOnBoth(t *testing.T) {
 			t.Fatalf("call %d, %s %q: %v", i, name, args, errB)
 		}
 	}
-	a, b := dump(t, mini.client), dump(t, real.client)
+	a, b := dump(t, mini.client), dump(t, served.client)
 	if !reflect.DeepEqual(a, b) {
 		t.Errorf("miniredis holds\n%s\nredis holds\n%s", strings.Join(a, "\n"), strings.Join(b, "\n"))
 	}

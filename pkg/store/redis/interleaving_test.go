@@ -193,17 +193,17 @@ var interleavings = map[string]func(scene){
 
 func TestInterleavings(t *testing.T) {
 	t.Parallel()
-	mini, real := miniredis.RunT(t), testenv.StartRedisFor(t)
-	for server, config := range map[string]func() Config{
+	mini, server := miniredis.RunT(t), testenv.StartRedisFor(t)
+	for name, config := range map[string]func() Config{
 		"miniredis": func() Config { return miniConfig(mini, nextNamespace()) },
 		"redis": func() Config {
 			cfg := miniConfig(mini, nextNamespace())
-			cfg.Addrs, cfg.Embedded = []string{real.Addr()}, false
+			cfg.Addrs, cfg.Embedded = []string{server.Addr()}, false
 			return cfg
 		},
 	} {
-		for name, play := range interleavings {
-			t.Run(server+"/"+name, func(t *testing.T) {
+		for story, play := range interleavings {
+			t.Run(name+"/"+story, func(t *testing.T) {
 				t.Parallel()
 				cfg := config()
 				cfg.Retries = 3

@@ -36,7 +36,7 @@ func TestOpenRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// Not parallel: they change the server.
+	// Not parallel: it changes the server. The others begin when it is over.
 	t.Run("a server that evicts", func(t *testing.T) {
 		do(t, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
 		defer do(t, "CONFIG", "SET", "maxmemory-policy", "noeviction")
@@ -45,6 +45,7 @@ func TestOpenRefuses(t *testing.T) {
 		wantRefused(t, cfg, "CONFIG SET maxmemory-policy noeviction")
 	})
 	t.Run("another number of shards", func(t *testing.T) {
+		t.Parallel()
 		cfg := testConfig(t, r.Addr())
 		if !open(t, cfg).Fresh() {
 			t.Error("a new namespace is not fresh")
@@ -56,20 +57,24 @@ func TestOpenRefuses(t *testing.T) {
 		wantRefused(t, cfg, "redis.shards: 16, but namespace")
 	})
 	t.Run("a newer layout", func(t *testing.T) {
+		t.Parallel()
 		cfg := testConfig(t, r.Addr())
 		open(t, cfg)
 		do(t, "HSET", cfg.Namespace+":meta", "layout", "2")
 		wantRefused(t, cfg, "written by a newer version")
 	})
 	t.Run("a cluster that is none", func(t *testing.T) {
+		t.Parallel()
 		wantRefused(t, testConfig(t, r.Addr(), r.Addr()), "cluster")
 	})
 	t.Run("settings", func(t *testing.T) {
+		t.Parallel()
 		cfg := testConfig(t, r.Addr())
 		cfg.Namespace = "a{b}"
 		wantRefused(t, cfg, `namespace: "a{b}"`)
 	})
 	t.Run("the demo's server", func(t *testing.T) {
+		t.Parallel()
 		wantRefused(t, testConfig(t, startMini(t).Addr()), "in-process server")
 	})
 }

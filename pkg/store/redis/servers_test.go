@@ -90,7 +90,7 @@ func TestWithSmallestRights(t *testing.T) {
 	})
 }
 
-func TestOnSentinel(t *testing.T) {
+func TestOnSentinel(t *testing.T) { //nolint:tparallel // one after the other: the failover is for the end
 	t.Parallel()
 	sentinel := testenv.StartSentinelFor(t)
 	config := func(t *testing.T) redis.Config {
@@ -98,7 +98,7 @@ func TestOnSentinel(t *testing.T) {
 		cfg.SentinelMaster = sentinel.MasterName()
 		return cfg
 	}
-	// In a group, so that the failover comes after them.
+	// In a group, so that all of them are over by the failover.
 	t.Run("before", func(t *testing.T) { suites(t, config) })
 	t.Run("failover", func(t *testing.T) { countOverFailover(t, sentinel, open(t, config(t))) })
 }
