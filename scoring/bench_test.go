@@ -40,8 +40,10 @@ func busy(b testing.TB, m *scoring.Model, more ...string) *scoring.Account {
 
 func incoming(i int, typ string) *scoring.Event {
 	at := start + int64(i)*7*minute
-	return &scoring.Event{ID: fmt.Sprint(i), Source: "/web", Type: typ, Time: at, Arrived: at, Strength: 1,
-		Contact: &scoring.Contact{ID: fmt.Sprint("c", i%3), Title: "VP Engineering"}}
+	return &scoring.Event{
+		ID: fmt.Sprint(i), Source: "/web", Type: typ, Time: at, Arrived: at, Strength: 1,
+		Contact: &scoring.Contact{ID: fmt.Sprint("c", i%3), Title: "VP Engineering"},
+	}
 }
 
 // negative is a type that earns negative points, so that the score may also rise

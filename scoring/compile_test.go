@@ -29,8 +29,10 @@ func whole() scoring.Spec {
 		Surge:     []scoring.SurgeSpec{{Name: "rush", Group: "web", Short: day, Long: 10 * day, Ratio: 3, Min: 2, Points: 10}},
 		Score:     scoring.ScoreSpec{Min: &least, Max: &most},
 		Tiers: []scoring.TierSpec{
-			{Name: "A", Min: ptr(85), MQA: true, Hysteresis: 5, MinDwell: day, Cooldown: day,
-				Requires: scoring.RequiresSpec{People: 1, Roles: 1, Groups: []scoring.GroupFigure{{Group: "web", Min: 20}}}},
+			{
+				Name: "A", Min: ptr(85), MQA: true, Hysteresis: 5, MinDwell: day, Cooldown: day,
+				Requires: scoring.RequiresSpec{People: 1, Roles: 1, Groups: []scoring.GroupFigure{{Group: "web", Min: 20}}},
+			},
 			{Name: "B", Min: ptr(60)},
 			{Name: "C"},
 		},

@@ -265,8 +265,10 @@ func readEvents(t *testing.T, path string) (out []*scoring.Event) {
 // event is a plain decoder for tests: just enough of SPEC 1. A tombstone is
 // written as type "tombstone".
 func (w wireEvent) event() (*scoring.Event, error) {
-	e := &scoring.Event{ID: w.ID, Source: w.Source, Type: w.Type, Account: w.Subject,
-		Time: w.Time.UnixMilli(), Arrived: w.Time.UnixMilli(), Strength: 1}
+	e := &scoring.Event{
+		ID: w.ID, Source: w.Source, Type: w.Type, Account: w.Subject,
+		Time: w.Time.UnixMilli(), Arrived: w.Time.UnixMilli(), Strength: 1,
+	}
 	if w.Type == "tombstone" {
 		e.Kind = scoring.KindTombstone
 		return e, nil
@@ -291,8 +293,10 @@ func (w wireEvent) event() (*scoring.Event, error) {
 	case strings.HasPrefix(w.Type, "outcome."):
 		e.Kind = scoring.KindOutcome
 	case len(w.Data.Contact) > 0:
-		e.Contact = &scoring.Contact{ID: text("id"), Email: text("email"), Title: text("title"),
-			Seniority: text("seniority"), Role: text("role"), Fields: w.Data.Contact}
+		e.Contact = &scoring.Contact{
+			ID: text("id"), Email: text("email"), Title: text("title"),
+			Seniority: text("seniority"), Role: text("role"), Fields: w.Data.Contact,
+		}
 	}
 	if w.Data.Strength != nil {
 		e.Strength = *w.Data.Strength

@@ -47,8 +47,10 @@ func FuzzEventOrder(f *testing.F) {
 		m := compile(t, spec)[0]
 		var events []*scoring.Event
 		for ; len(data) >= 4 && len(events) < 200; data = data[4:] {
-			e := &scoring.Event{ID: fmt.Sprint(len(events)), Source: "/web", Type: pickByte(data[0], "intent.search", "web.view", "web.complaint", "web.legacy"),
-				Time: start + int64(binary.BigEndian.Uint16(data[1:]))*minute, Arrived: start + 50*day, Strength: float64(data[3]%21) / 2}
+			e := &scoring.Event{
+				ID: fmt.Sprint(len(events)), Source: "/web", Type: pickByte(data[0], "intent.search", "web.view", "web.complaint", "web.legacy"),
+				Time: start + int64(binary.BigEndian.Uint16(data[1:]))*minute, Arrived: start + 50*day, Strength: float64(data[3]%21) / 2,
+			}
 			if data[3] > 100 {
 				e.Contact = &scoring.Contact{ID: fmt.Sprint(data[3]), Role: pickByte(data[1], "buyer", "technical", "other", "")}
 			}

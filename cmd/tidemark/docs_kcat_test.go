@@ -38,7 +38,7 @@ case "$query" in *a=-P*) exec curl -fsS --data-binary @- "` + server.URL + `?$qu
 exec curl -fsS "` + server.URL + `?$query"
 `
 	dir := s.t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "kcat"), []byte(script), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(filepath.Join(dir, "kcat"), []byte(script), 0o700); err != nil { // a program
 		s.t.Fatal(err)
 	}
 	s.prefix += "PATH=" + dir + ":$PATH\n"

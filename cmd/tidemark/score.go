@@ -61,6 +61,8 @@ type scoreJob struct {
 	files   []*os.File
 	dead    int
 	letters io.Writer
+	// closeLetters writes out what is left of the dead letters.
+	closeLetters func() error
 }
 
 func (j *scoreJob) close() {
@@ -102,11 +104,8 @@ func (j *scoreJob) run() error {
 }
 
 func (j *scoreJob) openLetters() error {
-	if j.cmd.DeadLetters == "" {
-		return nil
-	}
-	w, _, err := j.create("--dead-letters", j.cmd.DeadLetters)
-	j.letters = w
+	var err error
+	j.letters, j.closeLetters, err = j.create("--dead-letters", j.cmd.DeadLetters)
 	return err
 }
 
@@ -181,9 +180,6 @@ func (j *scoreJob) deadLetter(path string, n int, line []byte, bad *codec.Bad) e
 	if j.dead <= shownLetters {
 		fmt.Fprintf(j.err, "%s:%d: %s: %s\n", path, n, bad.Reason, bad.Message)
 	}
-	if j.letters == nil {
-		return nil
-	}
 	return json.NewEncoder(j.letters).Encode(map[string]any{
 		"file": path, "line": n, "reason": bad.Reason, "message": bad.Message, "value": string(line),
 	})
@@ -204,7 +200,7 @@ func (j *scoreJob) finish() error {
 		func(line []byte) error { _, err := fmt.Fprintf(changes, "%s\n", line); return err },
 		func(s offline.Score) error { return encoder.Encode(scoreLine{s, codec.FormatTime(s.Clock)}) },
 	)
-	if err := errors.Join(err, closeChanges(), closeScores()); err != nil {
+	if err := errors.Join(err, closeChanges(), closeScores(), j.closeLetters()); err != nil {
 		return err
 	}
 	j.summary(tally)

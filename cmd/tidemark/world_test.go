@@ -195,6 +195,14 @@ type instance struct {
 // serve starts a process and waits until it says that it serves.
 func (w *world) serve(extra ...string) *instance {
 	w.t.Helper()
+	i := w.start(extra...)
+	i.await(`"message":"serving"`)
+	return i
+}
+
+// start starts a process.
+func (w *world) start(extra ...string) *instance {
+	w.t.Helper()
 	path := filepath.Join(w.t.TempDir(), "serve.log")
 	log, err := os.Create(path)
 	if err != nil {
@@ -211,7 +219,6 @@ func (w *world) serve(extra ...string) *instance {
 	i := &instance{t: w.t, cmd: cmd, log: path, done: make(chan error, 1)}
 	go func() { i.done <- cmd.Wait(); close(i.done) }()
 	w.t.Cleanup(i.kill)
-	i.await(`"message":"serving"`)
 	return i
 }
 
@@ -239,7 +246,7 @@ func (i *instance) tail() string {
 // kill ends the process as a crash would.
 func (i *instance) kill() {
 	i.cmd.Process.Kill() //nolint:errcheck // it may have ended
-	<-i.done            //nolint:errcheck // however it ended
+	<-i.done             //nolint:errcheck // however it ended
 }
 
 // stop ends the process as an operator would, and wants exit code 0.

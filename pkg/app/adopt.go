@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"tidemark/pkg/engine"
@@ -222,7 +223,7 @@ func (s *service) effective(ctx context.Context) (int64, error) {
 	}
 	at := s.now()
 	for _, p := range all {
-		if m, ok := marks[p]; ok {
+		if m, ok := marks[p]; ok && m.Consumed != math.MinInt64 {
 			at = min(at, m.Consumed)
 		}
 	}

@@ -22,8 +22,13 @@ func OpenStore(ctx context.Context, c config.Config, embedded bool, log zerolog.
 	}
 	for attempt := 0; ; attempt++ {
 		s, err := redis.Open(ctx, settings, log)
-		if err == nil || errors.Is(err, redis.ErrRefused) {
-			return s, err
+		switch {
+		case err == nil:
+			return s, nil
+		case redis.Classify(err) == redis.Auth:
+			return nil, fmt.Errorf("redis.addrs %v: %w: check redis.username and redis.password, and what the ACL user may do", c.Redis.Addrs, err)
+		case errors.Is(err, redis.ErrRefused):
+			return nil, fmt.Errorf("redis.addrs %v: %w", c.Redis.Addrs, err)
 		}
 		if attempt == 0 {
 			log.Warn().Err(err).Strs("redis", c.Redis.Addrs).Msg("redis does not answer, trying again")

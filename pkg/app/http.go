@@ -16,14 +16,12 @@ import (
 type web struct {
 	listener net.Listener
 	server   *http.Server
+	served   chan error
 }
 
-// Pinger is a dependency that can say whether it answers.
-type Pinger interface {
-	Ping(ctx context.Context) error
-}
-
-func newWeb(addr string, s *state, store Pinger, registry *prometheus.Registry) (*web, error) {
+// newWeb listens and serves at once: a process that is starting is alive, and says
+// that it is not ready.
+func newWeb(addr string, ready func(context.Context) error, registry *prometheus.Registry) (*web, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("http.addr: %w", err)
@@ -33,39 +31,27 @@ func newWeb(addr string, s *state, store Pinger, registry *prometheus.Registry) 
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 		defer cancel()
-		ok, why := s.ready()
-		if err := store.Ping(ctx); err != nil {
-			ok, why = false, "Redis does not answer"
-		}
-		if !ok {
-			http.Error(w, why, http.StatusServiceUnavailable)
+		if err := ready(ctx); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "ready")
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	return &web{listener, &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}, nil
+	w := &web{listener, &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, make(chan error, 1)}
+	go func() { w.served <- w.server.Serve(listener) }()
+	return w, nil
 }
 
 // Addr is the address that is listened on.
 func (w *web) Addr() string { return w.listener.Addr().String() }
 
-// Close stops listening, where Run was never called.
-func (w *web) Close() { w.listener.Close() } //nolint:errcheck // closed already after Run
-
-// Run serves until ctx ends.
-func (w *web) Run(ctx context.Context) error {
-	done := make(chan error, 1)
-	go func() { done <- w.server.Serve(w.listener) }()
-	select {
-	case err := <-done:
-		return fmt.Errorf("http: %w", err)
-	case <-ctx.Done():
-	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+// Close ends serving and waits for requests in hand, at most 2 s.
+func (w *web) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	err := w.server.Shutdown(stop)
-	if served := <-done; !errors.Is(served, http.ErrServerClosed) {
+	err := w.server.Shutdown(ctx)
+	if served := <-w.served; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
 	}
 	return err

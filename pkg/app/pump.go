@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"tidemark/pkg/engine"
+	"tidemark/pkg/failpoint"
 	"tidemark/streams/source"
 )
 
@@ -260,6 +261,7 @@ func (p *pump) round(ctx context.Context, session *source.Session, batch *source
 			}
 			return err
 		}
+		failpoint.Hit(failpoint.LettersAcked)
 		r.Everywhere = true
 		if time.Since(begun) > time.Second {
 			if err := p.sameModel(ctx); errors.As(err, new(hopeless)) {
@@ -277,13 +279,16 @@ func (p *pump) round(ctx context.Context, session *source.Session, batch *source
 // mark moves all shards to where the session stands, then tells the group, for
 // the tools that watch it.
 func (p *pump) mark(ctx context.Context, session *source.Session) error {
+	failpoint.Hit(failpoint.BeforeMark)
 	ends, err := p.engine.Checkpoint(ctx)
 	if err != nil {
 		return hopeless{err}
 	}
 	p.told("watermarks", p.tide.note(ctx))
+	failpoint.Hit(failpoint.Checkpointed)
 	if err := session.Commit(ctx, ends); err != nil && !errors.Is(err, source.ErrEnded) {
 		p.log.Debug().Err(err).Msg("group offsets not committed")
 	}
+	failpoint.Hit(failpoint.GroupCommitted)
 	return nil
 }

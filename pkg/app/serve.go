@@ -13,6 +13,7 @@ import (
 
 	"tidemark/pkg/config"
 	"tidemark/pkg/engine"
+	"tidemark/pkg/failpoint"
 	"tidemark/pkg/modelfile"
 	"tidemark/pkg/store/redis"
 	"tidemark/scoring"
@@ -93,6 +94,10 @@ func (s *service) open(ctx context.Context) error {
 	}
 	s.registry = prometheus.NewRegistry()
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.state = &state{changed: func() { s.leases.Kick() }}
+	if s.web, err = newWeb(s.cfg.HTTP.Addr, s.ready, s.registry); err != nil {
+		return err
+	}
 	if s.store, err = OpenStore(ctx, s.cfg, s.opts.Embedded, s.log); err != nil {
 		return err
 	}
@@ -105,7 +110,6 @@ func (s *service) open(ctx context.Context) error {
 	if s.model, err = storedModel(ctx, s.store, s.file); err != nil {
 		return err
 	}
-	s.state = &state{changed: func() { s.leases.Kick() }}
 	s.leases = newLeases(s.store, s.store.Shards(), s.owner(), s.state.share, s.log)
 	s.waker = newWaker(s.store.Wake, s.log)
 	if err := s.openEngine(); err != nil {
@@ -115,9 +119,6 @@ func (s *service) open(ctx context.Context) error {
 		return err
 	}
 	if err := s.openSource(); err != nil {
-		return err
-	}
-	if s.web, err = newWeb(s.cfg.HTTP.Addr, s.state, s.store, s.registry); err != nil {
 		return err
 	}
 	return s.adopt(ctx)
@@ -212,6 +213,7 @@ func (s *service) openSource() error {
 		Dialer: dialer, Transport: s.transport.Kafka(),
 		SessionTimeout: s.cfg.Kafka.SessionTimeout, HeartbeatInterval: s.cfg.Kafka.HeartbeatInterval,
 		FetchMaxBytes: int(s.cfg.Kafka.Fetch.MaxBytes), FetchMaxWait: s.cfg.Kafka.Fetch.MaxWait,
+		BufferEvents: s.cfg.Kafka.Fetch.BufferEvents,
 	}, decoding(decoder), s.log)
 	if err != nil {
 		return err
@@ -231,7 +233,7 @@ func (s *service) openSource() error {
 
 // run starts the long-lived parts and stops them in order: reading ends with ctx;
 // the round in hand is finished; the relay ends and what waits in the outbox is
-// published; the group is left; leases, HTTP and the rest end. All of it has the
+// published; the group is left; leases and the rest end. All of it has the
 // shutdown time-out.
 func (s *service) run(ctx context.Context) error {
 	if s.opts.Ready != nil {
@@ -255,7 +257,6 @@ func (s *service) run(ctx context.Context) error {
 	group.Go(func() error { defer close(relayed); return s.relay.Run(relaying) })
 	group.Go(func() error { return s.leases.Run(failed) })
 	group.Go(func() error { return s.waker.Run(failed) })
-	group.Go(func() error { return s.web.Run(failed) })
 	group.Go(func() error { return s.listen(failed) })
 
 	err := s.pump.Run(reading, work)
@@ -287,6 +288,18 @@ func (s *service) limit(work context.Context, end context.CancelCauseFunc) {
 	}
 }
 
+// ready says why the service takes no part, or nil.
+func (s *service) ready(ctx context.Context) error {
+	if err := s.state.ready(); err != nil {
+		return err
+	}
+	// Ready implies that everything was opened.
+	if err := s.store.Ping(ctx); err != nil {
+		return errors.New("redis does not answer")
+	}
+	return nil
+}
+
 // drain publishes what waits in the outbox, then leaves the group. What does not
 // get out stays in the outbox for the next relay.
 func (s *service) drain(work context.Context) {
@@ -295,6 +308,7 @@ func (s *service) drain(work context.Context) {
 	if err := s.relay.Drain(ctx); err != nil {
 		s.log.Warn().Err(err).Msg("outbox not drained")
 	}
+	failpoint.Hit(failpoint.BeforeGroupStop)
 	if err := s.source.Close(ctx); err != nil {
 		s.log.Warn().Err(err).Msg("group not left in time")
 	}
@@ -323,9 +337,6 @@ func (s *service) listen(ctx context.Context) error {
 // close releases what open made, in reverse; all of it, whatever fails.
 func (s *service) close(ctx context.Context) error {
 	var faults []error
-	if s.web != nil {
-		s.web.Close()
-	}
 	if s.source != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
@@ -338,6 +349,9 @@ func (s *service) close(ctx context.Context) error {
 	}
 	if s.store != nil {
 		faults = append(faults, s.store.Close())
+	}
+	if s.web != nil {
+		faults = append(faults, s.web.Close())
 	}
 	return errors.Join(faults...)
 }

@@ -114,6 +114,22 @@ func (d *deployment) visits(account string, n int) {
 	}
 }
 
+// backlog publishes demo requests of an account, one a day for so many days up to
+// now, each day's to the next partition.
+func (d *deployment) backlog(account string, days int) {
+	d.t.Helper()
+	var messages []sink.Message
+	for i := range days {
+		at := d.now.Load() - int64(days-i)*scoring.Day
+		value := fmt.Sprintf(`{"specversion":"1.0","id":"%s-%d","source":"/t","type":"%s","time":%q,"subject":%q}`,
+			account, i, "engagement.demo_request", codec.FormatTime(at), account)
+		messages = append(messages, sink.Message{Key: []byte{'0' + byte(i%8)}, Value: []byte(value), Time: time.UnixMilli(at)})
+	}
+	if err := d.sink.Publish(d.t.Context(), d.cfg.Kafka.Topics.Engagement, messages); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
 // eventually waits until f has no complaint.
 func (d *deployment) eventually(f func() error) {
 	d.t.Helper()
@@ -192,6 +208,41 @@ func TestDemotionsGoOnAfterARestart(t *testing.T) {
 		}
 		return nil
 	})
+	if _, err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Two instances that start with a backlog far longer than max_lead do not wait for
+// each other for ever, and one goes on where the other stops.
+func TestTwoInstancesCatchUpTogether(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	d.cfg.Engine.MaxBatch = 1 // so that both are there before it is read
+	const days = 200
+	for i := range 6 {
+		d.backlog(fmt.Sprintf("firm%d.example", i), days)
+	}
+	stop, other := d.serve(d.cfg), d.serve(d.cfg)
+	read := func(last int64) func() error {
+		return func() error {
+			for i := range 6 {
+				if _, a := d.account(fmt.Sprintf("firm%d.example", i)); a == nil || a.Clock < last {
+					return fmt.Errorf("firm%d: got %+v, want all up to %d", i, a, last)
+				}
+			}
+			return nil
+		}
+	}
+	d.eventually(read(d.now.Load() - scoring.Day))
+	if _, err := other(); err != nil {
+		t.Error(err)
+	}
+	d.now.Add(5 * scoring.Day)
+	for i := range 6 {
+		d.visits(fmt.Sprintf("firm%d.example", i), 2)
+	}
+	d.eventually(read(d.now.Load()))
 	if _, err := stop(); err != nil {
 		t.Error(err)
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"sync"
 
 	"tidemark/streams/source"
@@ -51,12 +52,12 @@ func (s *state) progressed(b *source.Batch, now int64) {
 	s.mu.Unlock()
 }
 
-// ready reports whether the instance takes part, and if not, why.
-func (s *state) ready() (bool, string) {
+// ready says why the instance takes no part, or nil.
+func (s *state) ready() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.member {
-		return false, "not in the consumer group: waiting for Kafka"
+		return errors.New("starting, or not in the consumer group: waiting for Kafka or Redis")
 	}
-	return true, ""
+	return nil
 }

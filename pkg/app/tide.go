@@ -123,12 +123,17 @@ func (t *tide) exchange(ctx context.Context) error {
 }
 
 // note stores where this instance is: for others, and for its own next start. It
-// is as of the latest batch, however long ago that was. What is not known yet is
-// left as it was stored before.
+// is as of the latest batch, however long ago that was. The frontier is noted as
+// soon as it is known, since it lets others go on; what was consumed stays as it
+// was stored before while nothing is.
 func (t *tide) note(ctx context.Context) error {
 	mine := make(map[engine.Partition]store.Watermark, len(t.mine))
 	for i, m := range t.own {
-		if w := (store.Watermark{Consumed: consumed(m, t.asOf), Frontier: frontier(m, t.asOf)}); w.Consumed != math.MinInt64 {
+		w := store.Watermark{Consumed: consumed(m, t.asOf), Frontier: frontier(m, t.asOf)}
+		if stored, ok := t.theirs[t.mine[i]]; ok && w.Consumed == math.MinInt64 {
+			w.Consumed = stored.Consumed
+		}
+		if w.Frontier != math.MinInt64 {
 			mine[t.mine[i]] = w
 		}
 	}

@@ -65,9 +65,10 @@ type Create struct {
 
 // Fetch bounds what is read ahead.
 type Fetch struct {
-	MaxBytes  Size          `yaml:"max_bytes"`  // of one partition in one response
-	MaxWait   time.Duration `yaml:"max_wait"`   // a broker holds an empty response this long
-	ReadAhead Size          `yaml:"read_ahead"` // of all partitions, fetched and not yet applied
+	MaxBytes Size          `yaml:"max_bytes"` // of one partition in one response
+	MaxWait  time.Duration `yaml:"max_wait"`  // a broker holds an empty response this long
+	// BufferEvents bounds the events of one partition that wait to be applied.
+	BufferEvents int `yaml:"buffer_events"`
 }
 
 // SASL is how the program makes itself known to Kafka.

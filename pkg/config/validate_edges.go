@@ -20,7 +20,7 @@ func (p *problems) kafka(k Kafka) {
 	}
 	p.size("kafka.fetch.max_bytes", k.Fetch.MaxBytes, KiB, GiB)
 	p.duration("kafka.fetch.max_wait", k.Fetch.MaxWait, time.Millisecond)
-	p.size("kafka.fetch.read_ahead", k.Fetch.ReadAhead, max(k.Fetch.MaxBytes, KiB), 1024*GiB)
+	p.between("kafka.fetch.buffer_events", k.Fetch.BufferEvents, 1, 1<<20)
 }
 
 // topics must be seven different ones: what goes out must not come in again.

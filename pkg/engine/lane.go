@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"tidemark/pkg/failpoint"
 	"tidemark/scoring"
 )
 
@@ -102,14 +103,17 @@ func (l *lane) run(ctx context.Context, r *Round) error {
 // again what another writer overtook.
 func (l *lane) commitAll(ctx context.Context, shards []*shard, prepare func(context.Context, *shard) (*work, error)) error {
 	for attempt := 0; len(shards) > 0; attempt++ {
+		failpoint.Hit(failpoint.BeforeApply)
 		works, err := l.prepareAll(ctx, shards, prepare)
 		if err != nil {
 			return err
 		}
+		failpoint.Hit(failpoint.Prepared)
 		again, err := l.commit(ctx, works)
 		if err != nil {
 			return err
 		}
+		failpoint.Hit(failpoint.Committed)
 		shards = again
 		if len(again) > 0 && attempt > 2 && !pause(ctx, attempt) {
 			return context.Cause(ctx)

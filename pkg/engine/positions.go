@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+
+	"tidemark/pkg/failpoint"
 )
 
 // Bounds are the offsets that a partition holds: First is there or would be the
@@ -34,6 +36,7 @@ func (e *Engine) Assign(ctx context.Context, committed map[Partition]int64, boun
 			return nil, err
 		}
 	}
+	failpoint.Hit(failpoint.Assigned)
 	e.Forget()
 	clear(e.ends)
 	e.watermark = UnknownWatermark
@@ -68,14 +71,14 @@ func (e *Engine) Assign(ctx context.Context, committed map[Partition]int64, boun
 	if len(fresh) == 0 {
 		return from, nil
 	}
-	if err := e.wiped(committed, bounds); err != nil {
+	if err := e.wiped(committed); err != nil {
 		return nil, err
 	}
 	return from, e.run(ctx, Round{Ends: fresh, Everywhere: true, Watermark: UnknownWatermark})
 }
 
 // wiped refuses a store in which no shard ever moved although the group has read.
-func (e *Engine) wiped(committed map[Partition]int64, bounds map[Partition]Bounds) error {
+func (e *Engine) wiped(committed map[Partition]int64) error {
 	for _, l := range e.lanes {
 		for _, s := range l.shards {
 			if len(s.positions) > 0 {
@@ -84,9 +87,9 @@ func (e *Engine) wiped(committed map[Partition]int64, bounds map[Partition]Bound
 		}
 	}
 	for p, at := range committed {
-		if at > bounds[p].First {
+		if at > 0 {
 			return fmt.Errorf("%w: the group has read %s/%d up to %d, yet no state is stored: Redis lost its data, or the namespace is new; "+
-				"restore Redis, or to score the whole log again reset the group's offsets to the earliest (or choose another kafka.group)",
+				"restore Redis, or to score the whole log again delete the group's offsets (or choose another kafka.group)",
 				ErrWiped, p.Topic, p.ID, at)
 		}
 	}

@@ -84,6 +84,28 @@ func TestALogThatDoesNotFitIsRefused(t *testing.T) {
 	}
 }
 
+// A store that knows nothing is refused where the group has read before: the seqs
+// would begin again. One that only misses a new partition is not.
+func TestAnEmptyStoreIsRefused(t *testing.T) {
+	t.Parallel()
+	s := memory.New(shards)
+	e := setup{memory: s}.engine(t)
+	_, err := e.Assign(t.Context(), map[engine.Partition]int64{web: 7}, whole(web))
+	if !errors.Is(err, engine.ErrWiped) {
+		t.Errorf("got %v, want %v", err, engine.ErrWiped)
+	}
+	// All that was read is gone from the log by now.
+	_, err = e.Assign(t.Context(), map[engine.Partition]int64{web: 7}, map[engine.Partition]engine.Bounds{web: {First: 7, End: 7}})
+	if !errors.Is(err, engine.ErrWiped) {
+		t.Errorf("got %v, want %v", err, engine.ErrWiped)
+	}
+	assign(t, e, web)
+	from, err := e.Assign(t.Context(), map[engine.Partition]int64{web: 0, profiles: -1}, whole(web, profiles))
+	if err != nil || from[profiles] != 0 {
+		t.Errorf("got %v, %v; want 0", from, err)
+	}
+}
+
 // A first assignment that ended in the middle is finished by the next.
 func TestAFirstAssignmentMayEndInTheMiddle(t *testing.T) {
 	t.Parallel()

@@ -101,7 +101,16 @@ func TestErasedAccountsGiveTheirDomainsBack(t *testing.T) {
 	assign(t, e, web, profiles)
 	gone := profile(profiles, 1, "acme", start)
 	gone.Event.Kind, gone.Event.Profile = scoring.KindTombstone, nil
-	process(t, e, round(profile(profiles, 0, "acme", start, "acme.example"), guest(web, 0, "acme.example", start), gone, guest(web, 1, "acme.example", start)))
+	early := guest(web, 0, "acme.example", start)
+	early.Event.Type = "web.demo"
+	process(t, e, round(profile(profiles, 0, "acme", start, "acme.example"), early))
+	if e.NextDue() == engine.NoDue {
+		t.Fatal("nothing is due, so nothing can be seen to be forgotten")
+	}
+	process(t, e, round(gone, guest(web, 1, "acme.example", start)))
+	if due, err := s.NextDue(t.Context(), []int{engine.ShardOf("acme", shards)}); err != nil || due[0] != engine.NoDue {
+		t.Errorf("got %v, %v: the erased account's due instant is still there", due, err)
+	}
 	wantScore(t, s, "acme", start, 0)
 	wantScore(t, s, "acme.example", start, 20)
 	if a := account(t, s, compile(t, spec()), "acme"); a != nil && a.Begun {

@@ -1,6 +1,10 @@
 package engine
 
-import "context"
+import (
+	"context"
+
+	"tidemark/pkg/failpoint"
+)
 
 // sweepBatch is how many due accounts of a shard one step takes: enough to be
 // cheap, few enough not to hold up events.
@@ -19,6 +23,7 @@ func (l *lane) sweep(ctx context.Context, watermark int64) error {
 		if len(due) == 0 {
 			return nil
 		}
+		failpoint.Hit(failpoint.BeforeSweep)
 		err := l.commitAll(ctx, due, func(ctx context.Context, s *shard) (*work, error) {
 			return l.advance(ctx, s, watermark)
 		})

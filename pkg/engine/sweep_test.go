@@ -65,6 +65,31 @@ func TestDueInstantsOfShardsOwnedLater(t *testing.T) {
 	}
 }
 
+// A shard is due when its first account is, whichever was armed last.
+func TestTheFirstOfAShardIsDueFirst(t *testing.T) {
+	t.Parallel()
+	s := memory.New(1)
+	var woken []int
+	e := setup{memory: s, hooks: engine.Hooks{Outbox: func(shard int) { woken = append(woken, shard) }}}.engine(t)
+	assign(t, e, web)
+	process(t, e, round(demo(web, 0, "acme.example", start)))
+	first := e.NextDue()
+	process(t, e, round(demo(web, 1, "bert.example", start+hour)))
+	if got := e.NextDue(); got != first {
+		t.Errorf("got next due %d, want %d", got, first)
+	}
+	process(t, e, engine.Round{Watermark: first})
+	if got, want := path(outbox(t, s)["acme.example"]), "C>B event B>C decay "; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := e.NextDue(); got != first+hour {
+		t.Errorf("got next due %d, want %d", got, first+hour)
+	}
+	if len(woken) != 3 { // a commit each
+		t.Errorf("the relay was woken for %v, want three times for shard 0", woken)
+	}
+}
+
 // Sweeping very many accounts at once keeps no more of them than the bound.
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()

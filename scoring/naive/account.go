@@ -187,8 +187,10 @@ func (a *Account) evaluate(cause scoring.CauseKind, id string) []Crossing {
 func (a *Account) move(to int, at int64, threshold *float64, cause scoring.CauseKind, id string) Crossing {
 	tiers := a.m.spec.Tiers
 	a.Seq++
-	x := Crossing{Seq: a.Seq, At: at, From: tiers[a.tier].Name, To: tiers[to].Name,
-		Score: a.Read(at).Score, Threshold: threshold, Cause: cause, EventID: id}
+	x := Crossing{
+		Seq: a.Seq, At: at, From: tiers[a.tier].Name, To: tiers[to].Name,
+		Score: a.Read(at).Score, Threshold: threshold, Cause: cause, EventID: id,
+	}
 	for i := range tiers {
 		if a.tier <= i && i < to {
 			a.left[i] = at

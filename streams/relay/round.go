@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"tidemark/pkg/failpoint"
 	"tidemark/streams/sink"
 )
 
@@ -76,8 +77,11 @@ func (r *Relay) relay(ctx, work context.Context, waiting map[int]time.Time) erro
 // shards that have more.
 func (r *Relay) round(ctx context.Context, numbers []int) (more []int, err error) {
 	batches := r.read(ctx, r.owned(numbers))
+	failpoint.Hit(failpoint.RelayRead)
 	r.publishAll(ctx, batches)
+	failpoint.Hit(failpoint.RelaySecondAck)
 	r.trim(ctx, batches)
+	failpoint.Hit(failpoint.RelayTrimmed)
 	var faults []error
 	for _, b := range batches {
 		switch {
@@ -204,6 +208,7 @@ func (r *Relay) publishBoth(ctx context.Context, entries []Entry) error {
 	var wait sync.WaitGroup
 	wait.Go(func() { tiers = r.publish.Publish(ctx, r.config.Topics.Tiers, messages) })
 	changes := r.publish.Publish(ctx, r.config.Topics.Changes, messages)
+	failpoint.Hit(failpoint.RelayFirstAck)
 	wait.Wait()
 	return errors.Join(changes, tiers)
 }

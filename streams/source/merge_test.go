@@ -85,7 +85,9 @@ func TestRecordStaysTogether(t *testing.T) {
 	t.Parallel()
 	m := newMerger([]int64{0, 0})
 	m.push(0, []entry{
-		{event: at(10), offset: 3, more: true}, {event: at(30), offset: 3, more: true}, {dead: "x", offset: 3},
+		{event: at(10), offset: 3, more: true},
+		{event: at(30), offset: 3, more: true},
+		{dead: "x", offset: 3},
 		{event: at(40), offset: 5},
 	}, 7, 7)
 	m.push(1, []entry{one(0, 20)}, 1, 1)

@@ -12,6 +12,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"tidemark/pkg/engine"
+	"tidemark/pkg/failpoint"
 )
 
 // errBehind is the cause of a step that was not tried because one before it in
@@ -198,7 +199,9 @@ func (s *Store) round(ctx context.Context, batch []*attempt, outcomes []engine.O
 		a.sent = true
 		replies[i] = p.EvalSha(ctx, s.scripts.commit.sha, a.encoded.keys, a.encoded.args...)
 	}
+	failpoint.Hit(failpoint.BeforeCommit)
 	_, _ = p.Exec(ctx) // each command has its own error
+	failpoint.Hit(failpoint.AfterCommit)
 	heals := None
 	for i, a := range batch {
 		reply, err := replies[i].Text()

@@ -111,8 +111,10 @@ func (c Config) Validate() error {
 		name  string
 		value time.Duration
 	}{
-		{"dial_timeout", c.DialTimeout}, {"read_timeout", c.ReadTimeout},
-		{"write_timeout", c.WriteTimeout}, {"pool_timeout", c.PoolTimeout},
+		{"dial_timeout", c.DialTimeout},
+		{"read_timeout", c.ReadTimeout},
+		{"write_timeout", c.WriteTimeout},
+		{"pool_timeout", c.PoolTimeout},
 	} {
 		if d.value <= 0 {
 			fault("redis.%s: %s is not positive", d.name, d.value)

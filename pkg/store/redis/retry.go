@@ -6,6 +6,8 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"tidemark/pkg/failpoint"
 )
 
 // Between repeats: long enough to let a server breathe, short beside a failover.
@@ -18,7 +20,9 @@ const (
 // or has been repeated Config.Retries times.
 func (s *Store) try(ctx context.Context, op string, f func() error) error {
 	for tries := 0; ; tries++ {
+		failpoint.Hit(failpoint.BeforeTrip)
 		err := f()
+		failpoint.Hit(failpoint.AfterTrip)
 		if err == nil {
 			return nil
 		}

@@ -2,7 +2,7 @@ package redis
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // the script cache's own key, not a protection
+	"crypto/sha1" // the script cache's own key, not a protection
 	_ "embed"
 	"encoding/hex"
 	"errors"
@@ -52,7 +52,7 @@ func newScripts(embedded bool) scripts {
 		if embedded {
 			source = strings.TrimPrefix(source, "#!lua")
 		}
-		sum := sha1.Sum([]byte(source)) //nolint:gosec // see the import
+		sum := sha1.Sum([]byte(source)) // see the import
 		return script{source: source, sha: hex.EncodeToString(sum[:])}
 	}
 	return scripts{

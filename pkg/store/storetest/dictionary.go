@@ -127,7 +127,10 @@ func models(t *testing.T, open func() Extras) {
 		add  store.Model
 		want []store.Model
 	}{
-		{m1, []store.Model{m1}}, {m1, []store.Model{m1}}, {m2, []store.Model{m1, m2}}, {again, []store.Model{m1, m2}},
+		{m1, []store.Model{m1}},
+		{m1, []store.Model{m1}},
+		{m2, []store.Model{m1, m2}},
+		{again, []store.Model{m1, m2}},
 		{m1, []store.Model{m1, m2}}, // a late repeat
 		{back, []store.Model{m1, m2, back}},
 	} {

@@ -1,0 +1,13 @@
+// Package failpoint ends or stops the program at named places, so that tests can
+// crash it at each step of the way of an event.
+//
+// In a normal build Hit is empty and costs nothing. In a build with the tag
+// `failpoints` the variable TIDEMARK_TEST_FAILPOINT arms places:
+//
+//	TIDEMARK_TEST_FAILPOINT=store.sent:kill:20      at the 20th pass
+//	TIDEMARK_TEST_FAILPOINT=relay.read:hang,pump.checkpointed:kill
+//
+// The actions are kill, which is SIGKILL to the process itself, and hang, which
+// stops the goroutine for ever. Names of places are this repository's own and may
+// change; the list stands in Names, and tests see to it that each is reached.
+package failpoint
