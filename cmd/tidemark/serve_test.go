@@ -56,13 +56,20 @@ func TestServePublishesTheHistoryThatScoreDoes(t *testing.T) {
 			w.load(h)
 			i := w.serve()
 			w.drained()
-			now := time.Now()
-			want := w.score(h, now)
-			w.equalHistory(w.changes(), want.changes)
-			w.equalStandings(want.scores, now)
+			w.equalScore(h)
 			i.stop()
 		})
 	}
+}
+
+// equalScore wants what `score` makes of a history by now: the crossings that were
+// published, and the standings.
+func (w *world) equalScore(h history) {
+	w.t.Helper()
+	now := time.Now()
+	want := w.score(h, now)
+	w.equalHistory(w.changes(), want.changes)
+	w.equalStandings(want.scores, now)
 }
 
 // equalHistory wants the same crossings, byte for byte.

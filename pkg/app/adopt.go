@@ -223,8 +223,12 @@ func (s *service) effective(ctx context.Context) (int64, error) {
 	}
 	at := s.now()
 	for _, p := range all {
-		if m, ok := marks[p]; ok && m.Consumed != math.MinInt64 {
+		switch m, ok := marks[p]; {
+		case !ok:
+		case m.Consumed != math.MinInt64:
 			at = min(at, m.Consumed)
+		default: // nothing was consumed yet: all of it waits
+			at = min(at, m.Frontier-1)
 		}
 	}
 	return at, nil

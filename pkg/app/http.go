@@ -46,9 +46,10 @@ func newWeb(addr string, ready func(context.Context) error, registry *prometheus
 // Addr is the address that is listened on.
 func (w *web) Addr() string { return w.listener.Addr().String() }
 
-// Close ends serving and waits for requests in hand, at most 2 s.
-func (w *web) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+// Close ends serving and waits for requests in hand, at most 2 s, though ctx has
+// ended.
+func (w *web) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	err := w.server.Shutdown(ctx)
 	if served := <-w.served; !errors.Is(served, http.ErrServerClosed) {

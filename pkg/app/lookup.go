@@ -74,6 +74,9 @@ func standing(m *scoring.Model, account string, a *scoring.Account, at int64) *S
 	if a.Begun {
 		at = max(at, a.Clock)
 	}
+	if at > time.Now().UnixMilli() {
+		m.Advance(a, at) // where it would stand if nothing more happened
+	}
 	out := &Standing{Account: account, At: at, Tier: m.Tier(a), Seq: a.Seq, Clock: a.Clock, Receipt: m.Receipt(a, at), Model: m}
 	out.Profile, _ = a.Profile()
 	if at, ok := m.Demotion(a); ok {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -41,6 +42,7 @@ type pump struct {
 	checkpoint time.Duration // between checkpoints
 	look       time.Duration // longest time between two looks at what is due
 
+	held    bool            // inputs wait for other instances to come closer
 	rewound bool            // the store was found set back; not reconciled yet
 	looked  time.Time       // when due instants and the model were looked up
 	blind   map[string]bool // by what was looked at: the latest look failed
@@ -175,14 +177,16 @@ func (p *pump) rounds(reading, work context.Context, session *source.Session) er
 	next := time.Now().Add(p.checkpoint)
 	looked := time.Now()
 	for reading.Err() == nil {
-		batch, err := session.Next(reading, source.Want{Max: p.batch, Deadline: p.deadline(), NotAfter: p.tide.limit()})
+		limit := p.tide.limit()
+		batch, err := session.Next(reading, source.Want{Max: p.batch, Deadline: p.deadline(), NotAfter: limit})
 		if err != nil {
 			return err
 		}
+		p.held = held(batch.Marks, limit)
 		if err := p.round(work, session, batch); err != nil {
 			return err
 		}
-		if time.Since(looked) >= p.look {
+		if time.Since(looked) >= p.pace() {
 			looked = time.Now()
 			if err := p.watch(work); err != nil {
 				return err
@@ -198,13 +202,29 @@ func (p *pump) rounds(reading, work context.Context, session *source.Session) er
 	return nil
 }
 
+// heldLook is the time between two looks at the others while inputs wait for them.
+const heldLook = 20 * time.Millisecond
+
+// pace is the longest time between two looks at what others did.
+func (p *pump) pace() time.Duration {
+	if p.held {
+		return heldLook
+	}
+	return p.look
+}
+
+// held reports whether inputs are held back by the limit.
+func held(marks []source.Mark, limit int64) bool {
+	return slices.ContainsFunc(marks, func(m source.Mark) bool { return !m.CaughtUp && m.Frontier > limit })
+}
+
 // deadline is when a round must run even with no input: when an account is due,
 // or when it is time to look again.
 func (p *pump) deadline() time.Time {
 	now := p.now()
-	wait := p.look
+	wait := p.pace()
 	// An account that is due already waits for the watermark, not for the clock.
-	if due := p.engine.NextDue(); due > now && due < now+p.look.Milliseconds() {
+	if due := p.engine.NextDue(); due > now && due < now+wait.Milliseconds() {
 		wait = time.Duration(due-now) * time.Millisecond
 	}
 	return time.Now().Add(wait)

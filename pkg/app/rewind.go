@@ -67,7 +67,10 @@ func (w *rewinds) Reconcile(ctx context.Context, records int64) error {
 		if err != nil {
 			return fmt.Errorf("account-tiers/%d at %d: %w", r.Partition, r.Offset, err)
 		}
-		batch[p.Account] = engine.Published(p)
+		// A repeat of an earlier change may stand behind a later one.
+		if p.Seq > batch[p.Account].Seq {
+			batch[p.Account] = engine.Published(p)
+		}
 		if len(batch) < reconcileBatch {
 			return nil
 		}

@@ -351,7 +351,7 @@ func (s *service) close(ctx context.Context) error {
 		faults = append(faults, s.store.Close())
 	}
 	if s.web != nil {
-		faults = append(faults, s.web.Close())
+		faults = append(faults, s.web.Close(ctx))
 	}
 	return errors.Join(faults...)
 }

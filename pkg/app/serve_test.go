@@ -114,16 +114,17 @@ func (d *deployment) visits(account string, n int) {
 	}
 }
 
-// backlog publishes demo requests of an account, one a day for so many days up to
-// now, each day's to the next partition.
-func (d *deployment) backlog(account string, days int) {
+// backlog publishes demo requests of each account, one a day for so many days up
+// to now, in order of time and over all partitions.
+func (d *deployment) backlog(accounts, days int) {
 	d.t.Helper()
 	var messages []sink.Message
-	for i := range days {
-		at := d.now.Load() - int64(days-i)*scoring.Day
-		value := fmt.Sprintf(`{"specversion":"1.0","id":"%s-%d","source":"/t","type":"%s","time":%q,"subject":%q}`,
-			account, i, "engagement.demo_request", codec.FormatTime(at), account)
-		messages = append(messages, sink.Message{Key: []byte{'0' + byte(i%8)}, Value: []byte(value), Time: time.UnixMilli(at)})
+	for i := range accounts * days {
+		at := d.now.Load() - int64(days-i/accounts)*scoring.Day
+		account := fmt.Sprintf("firm%d.example", i%accounts)
+		value := fmt.Sprintf(`{"specversion":"1.0","id":"day-%d","source":"/%s","type":"%s","time":%q,"subject":%q}`,
+			i, account, "engagement.demo_request", codec.FormatTime(at), account)
+		messages = append(messages, sink.Message{Key: fmt.Append(nil, i), Value: []byte(value), Time: time.UnixMilli(at)})
 	}
 	if err := d.sink.Publish(d.t.Context(), d.cfg.Kafka.Topics.Engagement, messages); err != nil {
 		d.t.Fatal(err)
@@ -133,7 +134,7 @@ func (d *deployment) backlog(account string, days int) {
 // eventually waits until f has no complaint.
 func (d *deployment) eventually(f func() error) {
 	d.t.Helper()
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -218,11 +219,9 @@ func TestDemotionsGoOnAfterARestart(t *testing.T) {
 func TestTwoInstancesCatchUpTogether(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
-	d.cfg.Engine.MaxBatch = 1 // so that both are there before it is read
-	const days = 200
-	for i := range 6 {
-		d.backlog(fmt.Sprintf("firm%d.example", i), days)
-	}
+	d.cfg.Engine.MaxBatch = 1 // so that both are there before all is read
+	d.cfg.Engine.MaxLead = 30 * 24 * time.Hour
+	d.backlog(6, 80)
 	stop, other := d.serve(d.cfg), d.serve(d.cfg)
 	read := func(last int64) func() error {
 		return func() error {
@@ -313,6 +312,7 @@ func TestAModelChangeTakesEffectOnce(t *testing.T) {
 	again := make(chan error, 1)
 	ctx, cancel := withCancel(t)
 	go func() {
+		defer close(again)
 		again <- Serve(ctx, d.cfg, zerolog.Nop(), Options{Embedded: true, Now: d.now.Load})
 	}()
 	d.visits("beta.example", 7)
@@ -331,8 +331,6 @@ func TestAModelChangeTakesEffectOnce(t *testing.T) {
 		t.Error(err)
 	}
 	cancel()
-	select {
-	case <-again:
-	default:
+	for range again { // until it has ended
 	}
 }

@@ -96,9 +96,9 @@ func (l *lane) applyOne(ctx context.Context, w *work, t *touched, ev *scoring.Ev
 	}
 	out := l.e.model.Apply(e.account, ev, l.e.watermark)
 	w.effects[out.Effect]++
-	if ev.Kind == scoring.KindTombstone {
-		// Written even where nothing is known: if what is remembered is old and
-		// another instance made the account, the version says so.
+	if ev.Kind == scoring.KindTombstone || out.Effect == scoring.Duplicate || out.Effect == scoring.Outdated {
+		// Written even where nothing changed: if what is remembered is old, because
+		// another instance made or erased the account, the version says so.
 		t.add(ev.Account)
 	}
 	if out.ProfileChanged {

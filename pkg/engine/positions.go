@@ -60,7 +60,7 @@ func (e *Engine) Assign(ctx context.Context, committed map[Partition]int64, boun
 		}
 		if start < b.First {
 			return nil, fmt.Errorf("%w: %s/%d holds offsets from %d on, the next to apply is %d: retention was shorter than the time away; "+
-				"`tidemark rebuild` starts anew from what is left", ErrGap, p.Topic, p.ID, b.First, start)
+				"score what is left into another namespace with another kafka.group", ErrGap, p.Topic, p.ID, b.First, start)
 		}
 		if start > b.End {
 			return nil, fmt.Errorf("%w: %s/%d ends at %d, applied up to %d: the topic was recreated; "+

@@ -210,3 +210,22 @@ func TestWhatWasErasedStaysErased(t *testing.T) {
 		t.Error("the profile that came after the erasure is lost")
 	}
 }
+
+// Whether an event is a repeat is judged by what is stored, not by what an engine
+// remembers from before an erasure.
+func TestARepeatIsJudgedByWhatIsStored(t *testing.T) {
+	t.Parallel()
+	s := memory.New(1)
+	a, b := setup{memory: s}.engine(t), setup{memory: s.Peer()}.engine(t)
+	assign(t, a, web)
+	assign(t, b, profiles)
+	process(t, a, round(visit(web, 0, "beta.example", start)))
+	process(t, a, round(visit(web, 1, "acme.example", start)))
+	erase := profile(profiles, 0, "acme.example", start)
+	erase.Event.Kind, erase.Event.Profile = scoring.KindTombstone, nil
+	process(t, b, round(erase))
+	again := visit(web, 2, "acme.example", start)
+	again.Event.ID = visit(web, 1, "acme.example", start).Event.ID
+	process(t, a, round(again))
+	wantScore(t, s, "acme.example", start, 20)
+}

@@ -328,18 +328,6 @@ func apart(n int) []string {
 	return out
 }
 
-// together gives n accounts that lie in one shard.
-func together(n int) []string {
-	var out []string
-	for i := 0; len(out) < n; i++ {
-		name := fmt.Sprintf("firm%d.example", i)
-		if len(out) == 0 || engine.ShardOf(name, shards) == engine.ShardOf(out[0], shards) {
-			out = append(out, name)
-		}
-	}
-	return out
-}
-
 func unmarshal(value []byte, l *line) error { return json.Unmarshal(value, l) }
 
 func seqOf(t testing.TB, value string) uint64 {

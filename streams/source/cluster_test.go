@@ -20,8 +20,7 @@ import (
 	"tidemark/scoring"
 )
 
-// cluster is a kind of Kafka that the tests run on. kfake always, the real ones
-// under the build tag e2e.
+// cluster is a kind of Kafka that the tests run on. kfake and the real ones.
 type cluster struct {
 	name string
 	addr func(testing.TB) string

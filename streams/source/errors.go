@@ -27,9 +27,9 @@ type OffsetError struct {
 func (e *OffsetError) Error() string {
 	at := fmt.Sprintf("%s/%d: offset %d is to be read next, but the log holds %d to %d", e.Topic, e.Partition, e.Wanted, e.First, e.End)
 	if e.Wanted < e.First {
-		return at + ": records were deleted before they were read; raise the topic's retention, and rebuild from a source that has them or accept the loss by setting the position"
+		return at + ": records were deleted before they were read; raise the topic's retention, and score what is left into another namespace with another group"
 	}
-	return at + ": the topic was made anew or lost records by an unclean leader election; rebuild, or set the position"
+	return at + ": the topic was made anew or lost records by an unclean leader election; score it into another namespace with another group"
 }
 
 // Reason is why reading cannot work until somebody changes something.
@@ -93,7 +93,7 @@ func setupError(err error) *SetupError {
 	var plain tls.RecordHeaderError
 	switch {
 	case errors.As(err, &certificate):
-		return &SetupError{TLS, "the broker's certificate is not trusted; check kafka.tls.ca and the names in the certificate", err}
+		return &SetupError{TLS, "the broker's certificate is not trusted; check kafka.tls.ca_file and the names in the certificate", err}
 	case errors.As(err, &plain):
 		return &SetupError{TLS, "the broker does not speak TLS here; check kafka.tls and the listener's port", err}
 	}

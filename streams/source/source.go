@@ -93,7 +93,7 @@ func (s *Source) open(gen *kafka.Generation) (*Session, error) {
 		return nil, ErrClosed
 	}
 	s.session = newSession(s, gen)
-	s.log.Info().Int32("generation", gen.ID).Str("member", gen.MemberID).Int("partitions", len(s.session.parts)).Msg("partitions assigned")
+	s.log.Debug().Int32("generation", gen.ID).Str("member", gen.MemberID).Int("partitions", len(s.session.parts)).Msg("a generation of the group begins")
 	return s.session, nil
 }
 

@@ -163,10 +163,13 @@ func TestNewPartitionsAreFollowed(t *testing.T) {
 	seen := map[int]bool{}
 	for n := 0; len(seen) < 2; n++ {
 		publish(t, transport, n, 10)
-		select {
-		case r := <-run.records:
-			seen[r.Partition] = true
-		case <-time.After(20 * time.Millisecond):
+		for next := time.After(20 * time.Millisecond); next != nil; {
+			select {
+			case r := <-run.records:
+				seen[r.Partition] = true
+			case <-next:
+				next = nil
+			}
 		}
 		if n > 500 {
 			t.Fatalf("only partitions %v were followed", seen)

@@ -71,7 +71,7 @@ func (s *Store) readMeta(ctx context.Context) error {
 	}
 	if held[2] != strconv.Itoa(s.cfg.Shards) {
 		return refused(fmt.Errorf("redis.shards: %d, but namespace %q was made with %s shards on %s: set redis.shards to %s, "+
-			"or rebuild into another namespace", s.cfg.Shards, s.cfg.Namespace, held[2], held[3], held[2]))
+			"or score the log again into another namespace", s.cfg.Shards, s.cfg.Namespace, held[2], held[3], held[2]))
 	}
 	return nil
 }
