@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -12,8 +13,21 @@ type modelCmd struct {
 	Show  modelShowCmd  `cmd:"" help:"Print a model file and its hash."`
 }
 
+// modelFlags name a model file, as an argument or by --model as elsewhere.
+type modelFlags struct {
+	File  string `arg:"" optional:"" help:"Model file. Without it, the reference model." type:"path"`
+	Model string `help:"The same as the argument." type:"path"`
+}
+
+func (f *modelFlags) path() (string, error) {
+	if f.File != "" && f.Model != "" && f.File != f.Model {
+		return "", usageError{fmt.Errorf("--model: %q and the argument %q name two files, give one", f.Model, f.File)}
+	}
+	return cmp.Or(f.File, f.Model), nil
+}
+
 type modelCheckCmd struct {
-	File string `arg:"" optional:"" help:"Model file. Without it, the reference model." type:"path"`
+	modelFlags
 	Date string `help:"The day to check the review date against, YYYY-MM-DD. Default: today."`
 }
 
@@ -26,7 +40,11 @@ func (c *modelCheckCmd) Run(s *streams) error {
 			return usageError{fmt.Errorf("--date: %q is not a date such as 2026-11-22", c.Date)}
 		}
 	}
-	m, file, err := openModel(c.File)
+	path, err := c.path()
+	if err != nil {
+		return err
+	}
+	m, file, err := openModel(path)
 	if err != nil {
 		return err
 	}
@@ -61,13 +79,15 @@ func overdue(file *modelfile.File, today time.Time) string {
 	return fmt.Sprintf("last on %s, due since %s: an ICP of last year describes last year's customers", file.Spec.Reviewed, due.Format(time.DateOnly))
 }
 
-type modelShowCmd struct {
-	File string `arg:"" optional:"" help:"Model file. Without it, the reference model." type:"path"`
-}
+type modelShowCmd struct{ modelFlags }
 
 // Run prints the model as written, under a line that names it.
 func (c *modelShowCmd) Run(s *streams) error {
-	m, file, err := openModel(c.File)
+	path, err := c.path()
+	if err != nil {
+		return err
+	}
+	m, file, err := openModel(path)
 	if err != nil {
 		return err
 	}

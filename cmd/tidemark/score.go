@@ -87,7 +87,7 @@ func (j *scoreJob) run() error {
 	}
 	if j.cmd.Profiles != "" {
 		err := j.lines(j.cmd.Profiles, func(e *scoring.Event) error {
-			if e.Kind != scoring.KindProfile {
+			if e.Kind != scoring.KindProfile && e.Kind != scoring.KindTombstone {
 				return usageError{fmt.Errorf("--profiles: an event of type %q: only account.profile belongs there", e.Type)}
 			}
 			j.runner.Profile(e)

@@ -39,6 +39,9 @@ func (k *Kafka) properties() (string, error) {
 		"listener.security.protocol.map=" + strings.Join(protocols, ","),
 		"controller.listener.names=CONTROLLER", "inter.broker.listener.name=PLAIN",
 		"log.dirs=" + filepath.Join(k.dir, "data"),
+		// Tests write records of any age; after half a minute the broker would
+		// begin to delete the old ones.
+		"log.retention.ms=-1",
 		"auto.create.topics.enable=false", "default.replication.factor=1", "min.insync.replicas=1",
 		"offsets.topic.num.partitions=1", "offsets.topic.replication.factor=1",
 		"transaction.state.log.num.partitions=1", "transaction.state.log.replication.factor=1", "transaction.state.log.min.isr=1",

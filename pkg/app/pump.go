@@ -139,12 +139,11 @@ func (p *pump) begin(ctx, work context.Context, session *source.Session) error {
 	if err != nil {
 		return hopeless{fmt.Errorf("take over partitions: %w", err)}
 	}
-	if records := again(from, committed); records > 0 || p.rewound {
-		if err := p.rewinds.Reconcile(work, records); err != nil {
-			return err
-		}
-		p.rewound = false
+	records := again(from, committed)
+	if err := p.rewinds.Reconcile(work, p.rewound || records > 0, records); err != nil {
+		return err
 	}
+	p.rewound = false
 	all, err := p.source.AllPartitions(ctx)
 	if err != nil {
 		return err
@@ -165,7 +164,8 @@ func (p *pump) begin(ctx, work context.Context, session *source.Session) error {
 // instance was started with another one, and two would undo each other.
 func (p *pump) sameModel(ctx context.Context) error {
 	hash, err := p.models.Current(ctx)
-	if err == nil && hash != p.engine.Model().Hash() {
+	// No model at all: the store was emptied, which Assign finds and says better.
+	if err == nil && hash != "" && hash != p.engine.Model().Hash() {
 		return hopeless{fmt.Errorf("another instance put the model with hash %.12s in force, this one has %.12s: restart this instance with the same model file",
 			hash, p.engine.Model().Hash())}
 	}
@@ -300,7 +300,10 @@ func (p *pump) round(ctx context.Context, session *source.Session, batch *source
 // the tools that watch it.
 func (p *pump) mark(ctx context.Context, session *source.Session) error {
 	failpoint.Hit(failpoint.BeforeMark)
-	ends, err := p.engine.Checkpoint(ctx)
+	// What is published by now came from states that are stored by now.
+	published, err := p.rewinds.Published(ctx)
+	p.told("published tier changes", err)
+	ends, err := p.engine.Checkpoint(ctx, published)
 	if err != nil {
 		return hopeless{err}
 	}

@@ -3,6 +3,9 @@ package app
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
@@ -17,16 +20,17 @@ import (
 type rewinds struct {
 	engine *engine.Engine
 	tiers  *tail.Follower // of account-tiers
+	topic  string
 	log    zerolog.Logger
 	count  prometheus.Counter
 }
 
-func newRewinds(e *engine.Engine, tiers *tail.Follower, r prometheus.Registerer, log zerolog.Logger) *rewinds {
+func newRewinds(e *engine.Engine, tiers *tail.Follower, topic string, r prometheus.Registerer, log zerolog.Logger) *rewinds {
 	count := prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "tidemark_rewinds_total", Help: "Times that Redis was found set back; its log was read again from there.",
 	})
 	r.MustRegister(count)
-	return &rewinds{engine: e, tiers: tiers, log: log, count: count}
+	return &rewinds{engine: e, tiers: tiers, topic: topic, log: log, count: count}
 }
 
 // again is how many records will be read a second time: the store stands behind
@@ -38,50 +42,88 @@ func again(from, committed map[engine.Partition]int64) (records int64) {
 	return records
 }
 
+// Published are the ends of account-tiers now, as positions for the engine.
+func (w *rewinds) Published(ctx context.Context) (map[engine.Partition]int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	ends, err := w.tiers.Ends(ctx)
+	out := make(map[engine.Partition]int64, len(ends))
+	for p, end := range ends {
+		out[w.partition(p)] = end
+	}
+	return out, err
+}
+
+func (w *rewinds) partition(p int) engine.Partition { return engine.Partition{Topic: w.topic, ID: p} }
+
 // reconcileBatch is how many accounts are compared at a time.
 const reconcileBatch = 5000
 
-// Reconcile compares every account with its latest published tier change, before
-// anything new is published.
-func (w *rewinds) Reconcile(ctx context.Context, records int64) error {
+// Reconcile compares accounts with their latest published tier change, before
+// anything new is published. It looks at what was published since the position
+// that every shard still remembers: a shard that was set back remembers an earlier
+// one. known says that Redis was set back, with so many records to read again.
+func (w *rewinds) Reconcile(ctx context.Context, known bool, records int64) error {
+	if known {
+		w.told(records)
+	}
+	partitions, err := w.tiers.Partitions(ctx)
+	if err != nil {
+		return err
+	}
+	c := comparison{engine: w.engine, batch: map[string]engine.Published{}}
+	for _, p := range partitions {
+		if err := w.tiers.Whole(ctx, p, w.engine.PublishedFrom(w.partition(p)), func(r tail.Record) error { return c.take(ctx, r) }); err != nil {
+			return fmt.Errorf("reconcile with what was published: %w", err)
+		}
+	}
+	if err := c.flush(ctx); err != nil {
+		return fmt.Errorf("reconcile with what was published: %w", err)
+	}
+	if c.behind > 0 && !known {
+		w.told(records)
+	}
+	if c.behind > 0 || known {
+		w.log.Info().Int("accounts", c.accounts).Int("behind", c.behind).Msg("states agree with what was published")
+	}
+	return nil
+}
+
+func (w *rewinds) told(records int64) {
 	w.count.Inc()
 	w.log.Warn().Int64("records", records).
 		Msg("redis was set back: the records since are read again; nothing is lost and nothing counts twice")
-	accounts, behind := 0, 0
-	batch := map[string]engine.Published{}
-	flush := func() error {
-		list := make([]engine.Published, 0, len(batch))
-		for _, p := range batch {
-			list = append(list, p)
-		}
-		clear(batch)
-		n, err := w.engine.Reconcile(ctx, list)
-		accounts, behind = accounts+len(list), behind+n
-		return err
+}
+
+// comparison gathers published tier changes and compares them in batches.
+type comparison struct {
+	engine           *engine.Engine
+	batch            map[string]engine.Published
+	accounts, behind int
+}
+
+func (c *comparison) take(ctx context.Context, r tail.Record) error {
+	if r.Value == nil {
+		return nil
 	}
-	err := w.tiers.Whole(ctx, func(r tail.Record) error {
-		if r.Value == nil {
-			return nil
-		}
-		p, err := codec.DecodePublished(r.Value)
-		if err != nil {
-			return fmt.Errorf("account-tiers/%d at %d: %w", r.Partition, r.Offset, err)
-		}
-		// A repeat of an earlier change may stand behind a later one.
-		if p.Seq > batch[p.Account].Seq {
-			batch[p.Account] = engine.Published(p)
-		}
-		if len(batch) < reconcileBatch {
-			return nil
-		}
-		return flush()
-	})
-	if err == nil {
-		err = flush()
-	}
+	p, err := codec.DecodePublished(r.Value)
 	if err != nil {
-		return fmt.Errorf("reconcile with what was published: %w", err)
+		return fmt.Errorf("%s/%d at %d: %w", r.Topic, r.Partition, r.Offset, err)
 	}
-	w.log.Info().Int("accounts", accounts).Int("behind", behind).Msg("states agree with what was published")
-	return nil
+	// A repeat of an earlier change may stand behind a later one.
+	if p.Seq > c.batch[p.Account].Seq {
+		c.batch[p.Account] = engine.Published(p)
+	}
+	if len(c.batch) < reconcileBatch {
+		return nil
+	}
+	return c.flush(ctx)
+}
+
+func (c *comparison) flush(ctx context.Context) error {
+	list := slices.Collect(maps.Values(c.batch))
+	clear(c.batch)
+	n, err := c.engine.Reconcile(ctx, list)
+	c.accounts, c.behind = c.accounts+len(list), c.behind+n
+	return err
 }

@@ -223,7 +223,7 @@ func (s *service) openSource() error {
 		return err
 	}
 	s.pump = &pump{
-		rewinds: newRewinds(s.engine, tiers, s.registry, s.log),
+		rewinds: newRewinds(s.engine, tiers, t.AccountTiers, s.registry, s.log),
 		source:  s.source, engine: s.engine, letters: newLetters(s.publisher, t.DeadLetters, s.registry),
 		tide: newTide(s.store, s.cfg.Engine.MaxLead.Milliseconds()), models: current{s.store}, blind: map[string]bool{}, state: s.state, log: s.log, now: s.now,
 		batch: s.cfg.Engine.MaxBatch, checkpoint: s.cfg.Engine.CheckpointInterval, look: 200 * time.Millisecond,

@@ -40,8 +40,18 @@ func (l *lane) apply(ctx context.Context, s *shard, r *Round) (*work, error) {
 			return nil, err
 		}
 	}
-	w.step.Moves = s.moves(inputs, r)
+	w.step.Moves = s.moves(inputs, l.published(s, r))
 	return w, l.writeAll(w, t, UnknownWatermark)
+}
+
+// published leaves the positions of what was published to the shard's owner.
+func (l *lane) published(s *shard, r *Round) *Round {
+	if l.e.owns(s.number) {
+		return r
+	}
+	out := *r
+	out.Published = nil
+	return &out
 }
 
 // fresh are the inputs that the shard has not seen.
@@ -66,24 +76,27 @@ func accountsOf(inputs []*Input) []string {
 // moves are the positions that go with the inputs, or all where the round says so.
 func (s *shard) moves(inputs []*Input, r *Round) []Move {
 	var moves []Move
-	add := func(p Partition) {
+	add := func(p Partition, ends map[Partition]int64) {
 		for _, m := range moves {
 			if m.Partition == p {
 				return
 			}
 		}
 		from, stored := s.positions[p]
-		if to, ended := r.Ends[p]; ended && (to > from || !stored) {
+		if to, ended := ends[p]; ended && (to > from || !stored) {
 			moves = append(moves, Move{Partition: p, From: from, To: to})
 		}
 	}
 	for _, in := range inputs {
-		add(in.Partition)
+		add(in.Partition, r.Ends)
 	}
 	if r.Everywhere {
 		for p := range r.Ends {
-			add(p)
+			add(p, r.Ends)
 		}
+	}
+	for p := range r.Published {
+		add(p, r.Published)
 	}
 	return moves
 }

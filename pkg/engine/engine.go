@@ -28,6 +28,10 @@ type Round struct {
 	// Everywhere moves the positions of all shards and not only of those with
 	// inputs: after a dead letter was written, so that it is not written again.
 	Everywhere bool
+	// Published are positions in the topic of tier changes, moved in the shards that
+	// this instance owns: everything before them was published from states that
+	// are stored. Set back with a shard, they tell from where on to look.
+	Published map[Partition]int64
 	// Watermark is the low watermark after the round: accounts due at or before
 	// it are advanced. UnknownWatermark: no sweep.
 	Watermark int64

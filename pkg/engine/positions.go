@@ -127,8 +127,18 @@ func (e *Engine) Covered(p Partition, offset int64) bool {
 }
 
 // Checkpoint moves the shards that saw nothing to where the others are, and
-// returns the offsets that everything up to is stored.
-func (e *Engine) Checkpoint(ctx context.Context) (map[Partition]int64, error) {
+// returns the offsets that everything up to is stored. published is as in Round.
+func (e *Engine) Checkpoint(ctx context.Context, published map[Partition]int64) (map[Partition]int64, error) {
 	ends := maps.Clone(e.ends)
-	return ends, e.run(ctx, Round{Ends: ends, Everywhere: true, Watermark: UnknownWatermark})
+	return ends, e.run(ctx, Round{Ends: ends, Everywhere: true, Published: published, Watermark: UnknownWatermark})
+}
+
+// PublishedFrom is from where on a partition of the tier changes may hold what the
+// stored states do not know, because a shard was set back. It is as of Assign.
+func (e *Engine) PublishedFrom(p Partition) int64 {
+	low, _, missing := e.lowest(p)
+	if missing {
+		return 0
+	}
+	return low
 }

@@ -284,7 +284,7 @@ func (w *world) rebalance() {
 		if len(late) > 0 {
 			// Whatever comes of it: the process ends or the assignment does.
 			_ = zombie.Process(w.t.Context(), round(clones(late)...))
-			_, _ = zombie.Checkpoint(w.t.Context())
+			_, _ = zombie.Checkpoint(w.t.Context(), nil)
 		}
 	}
 	if w.one(2) {
@@ -299,7 +299,7 @@ func (w *world) rebalance() {
 }
 
 func (w *world) checkpoint(i int) {
-	_, err := w.engines[i].Checkpoint(w.t.Context())
+	_, err := w.engines[i].Checkpoint(w.t.Context(), nil)
 	w.survive(i, err)
 }
 

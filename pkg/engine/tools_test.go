@@ -227,7 +227,7 @@ func process(t testing.TB, e *engine.Engine, r engine.Round) {
 
 func checkpoint(t testing.TB, e *engine.Engine) map[engine.Partition]int64 {
 	t.Helper()
-	ends, err := e.Checkpoint(t.Context())
+	ends, err := e.Checkpoint(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,9 +68,17 @@ func New(m *scoring.Model, until int64, enc Encoder, spoolFile io.ReadWriteSeeke
 
 // Profile takes a profile that is known beforehand. It takes effect at its own
 // time or at its account's first event, whichever is earlier; its domains are
-// known from the start.
+// known from the start. A tombstone among them takes the profiles before it back,
+// as in a compacted topic.
 func (r *Runner) Profile(e *scoring.Event) {
 	a := r.account(e.Account)
+	if e.Kind == scoring.KindTombstone {
+		for _, p := range a.waiting {
+			r.claim(&scoring.Event{Account: e.Account}, p.Profile)
+		}
+		a.waiting = nil
+		return
+	}
 	i, _ := slices.BinarySearchFunc(a.waiting, e.Time+1, func(w *scoring.Event, t int64) int { return cmp.Compare(w.Time, t) })
 	a.waiting = slices.Insert(a.waiting, i, e)
 	r.claim(e, nil)

@@ -2,37 +2,51 @@ package tail
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/segmentio/kafka-go"
 )
 
-// Whole calls take for each record that the topic holds now, partition by
-// partition, and returns when all are handed on. What can heal is tried again
-// until ctx ends.
-func (f *Follower) Whole(ctx context.Context, take func(Record) error) error {
-	r := readers{Follower: f, take: take}
-	var partitions []int
-	err := r.retry(ctx, "look for partitions", func() (err error) {
-		partitions, err = r.partitions(ctx)
+// Partitions are those that the topic has now. What can heal is tried again until
+// ctx ends.
+func (f *Follower) Partitions(ctx context.Context) (partitions []int, err error) {
+	err = f.retry(ctx, "look for partitions", func() (err error) {
+		partitions, err = f.partitions(ctx)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	for _, p := range partitions {
-		if err := r.whole(ctx, p); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
+	return partitions, errors.Join(err, ctx.Err())
 }
 
-func (r *readers) whole(ctx context.Context, partition int) error {
-	var at, end int64
+// Ends are, for each partition, the offset behind the last record there is now. It
+// asks once.
+func (f *Follower) Ends(ctx context.Context) (map[int]int64, error) {
+	partitions, err := f.partitions(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ends of %s: %w", f.cfg.Topic, err)
+	}
+	ends, err := f.ends(ctx, partitions)
+	if err != nil {
+		return nil, fmt.Errorf("ends of %s: %w", f.cfg.Topic, err)
+	}
+	return ends, nil
+}
+
+// Whole calls take for each record that the partition holds now from an offset
+// on, and returns when all are handed on. What can heal is tried again until ctx
+// ends.
+func (f *Follower) Whole(ctx context.Context, partition int, from int64, take func(Record) error) error {
+	r := readers{Follower: f, take: take}
+	return errors.Join(r.whole(ctx, partition, from), ctx.Err())
+}
+
+func (r *readers) whole(ctx context.Context, partition int, from int64) error {
+	var first, end int64
 	err := r.retry(ctx, "look for the log's ends", func() (err error) {
-		at, end, err = r.span(ctx, partition)
+		first, end, err = r.span(ctx, partition)
 		return err
 	})
+	at := max(first, from)
 	for err == nil && at < end && ctx.Err() == nil {
 		var records []Record
 		next := at
