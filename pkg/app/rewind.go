@@ -112,7 +112,7 @@ func (c *comparison) take(ctx context.Context, r tail.Record) error {
 	}
 	// A repeat of an earlier change may stand behind a later one.
 	if p.Seq > c.batch[p.Account].Seq {
-		c.batch[p.Account] = engine.Published(p)
+		c.batch[p.Account] = engine.Published{Account: p.Account, Seq: p.Seq, To: p.To, At: p.At, Value: r.Value}
 	}
 	if len(c.batch) < reconcileBatch {
 		return nil

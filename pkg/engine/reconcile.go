@@ -9,6 +9,9 @@ type Published struct {
 	Seq     uint64
 	To      string
 	At      int64 // instant of the crossing, Unix milliseconds
+	// Value is the message as it was published. It is published once more behind
+	// what a restored outbox may hold: the compacted topic must end with it.
+	Value []byte
 }
 
 // Reconcile brings accounts whose state was set back up to what was published of
@@ -49,6 +52,7 @@ func (l *lane) resume(ctx context.Context, s *shard, list []Published) (w *work,
 	for _, p := range list {
 		if l.e.model.Resume(s.accounts[p.Account].account, p.Seq, p.To, p.At) {
 			t.add(p.Account)
+			w.step.Outbox = append(w.step.Outbox, Message{Account: p.Account, Value: p.Value})
 		}
 	}
 	return w, len(t.names), l.writeAll(w, t, UnknownWatermark)

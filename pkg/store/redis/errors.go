@@ -54,7 +54,10 @@ const (
 var replies = map[string]Class{
 	"LOADING": Loading, "READONLY": ReadOnly, "CLUSTERDOWN": ClusterDown, "MOVED": Moved, "ASK": Moved,
 	"TRYAGAIN": TryAgain, "MASTERDOWN": MasterDown, "NOREPLICAS": NoReplicas, "OOM": OutOfMemory,
-	"MISCONF": Misconf, "BUSY": Busy, "NOSCRIPT": NoScript,
+	// A transaction one of whose commands was refused as it was queued: the server is
+	// out of memory, loads or fails over. What no repeat heals, Open has refused.
+	"EXECABORT": TryAgain,
+	"MISCONF":   Misconf, "BUSY": Busy, "NOSCRIPT": NoScript,
 	"NOAUTH": Auth, "WRONGPASS": Auth, "NOPERM": Auth, "WRONGTYPE": WrongType,
 }
 
