@@ -62,6 +62,18 @@ test-e2e: servers ## only the packages that use real servers
 	@e2e=$$($(LIST_TESTS) | { grep tidemark/deploy/testenv || true; } | cut -d ' ' -f 1); \
 	  go test $(TESTFLAGS) $$e2e
 
+# The whole catalogue, mutations too; what was seen is written to streams/FAULTS.md.
+.PHONY: test-faults
+test-faults: servers ## crash, cut and confuse it: every fault of the catalogue
+	TIDEMARK_TEST_FAULTS=all TIDEMARK_TEST_FAULTS_TABLE="$(CURDIR)/streams/FAULTS.md" \
+	  go test -count=1 -timeout 60m -parallel 4 ./deploy/faults/... ./pkg/failpoint
+	go test -count=1 -tags failpoints ./pkg/failpoint
+
+MINUTES ?= 30
+.PHONY: soak
+soak: servers ## random faults for MINUTES (30); TIDEMARK_TEST_SEED repeats a run
+	TIDEMARK_TEST_SOAK=$(MINUTES)m go test -count=1 -timeout 0 -v -run TestRandomFaults ./deploy/faults
+
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	@{ grep -rlE '^func Fuzz[A-Z]' --include='*_test.go' . || true; } | while read -r file; do \

@@ -14,18 +14,19 @@ import (
 )
 
 // current tells the pump which model is in force.
-type current struct{ store NameStore }
+type current struct {
+	store interface {
+		LatestModel(ctx context.Context) (store.Model, bool, error)
+	}
+}
 
 // Current implements Models.
 func (c current) Current(ctx context.Context) (string, error) {
-	models, err := c.store.Models(ctx)
+	m, _, err := c.store.LatestModel(ctx)
 	if err != nil {
 		return "", fmt.Errorf("model in force: %w", err)
 	}
-	if len(models) == 0 {
-		return "", nil
-	}
-	return models[len(models)-1].Hash, nil
+	return m.Hash, nil
 }
 
 // adoptLease is held by the one instance that moves accounts to another model.

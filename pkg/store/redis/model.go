@@ -43,10 +43,28 @@ func (s *Store) Models(ctx context.Context) ([]store.Model, error) {
 	}
 	out := make([]store.Model, len(entries))
 	for i, entry := range entries {
-		_, body, _ := strings.Cut(entry, "\n")
-		if err := json.Unmarshal([]byte(body), &out[i]); err != nil {
+		if out[i], err = parseModel(entry); err != nil {
 			return nil, fmt.Errorf("read model %d of %d: %w", i+1, len(entries), err)
 		}
 	}
 	return out, nil
+}
+
+// LatestModel is the last of the models; false where there is none.
+func (s *Store) LatestModel(ctx context.Context) (m store.Model, found bool, err error) {
+	var entries []string
+	err = s.try(ctx, "read the latest model", func() (err error) {
+		entries, err = s.client.LRange(ctx, s.keys.models(), -1, -1).Result()
+		return err
+	})
+	if err != nil || len(entries) == 0 {
+		return store.Model{}, false, err
+	}
+	m, err = parseModel(entries[0])
+	return m, err == nil, err
+}
+
+func parseModel(entry string) (m store.Model, err error) {
+	_, body, _ := strings.Cut(entry, "\n")
+	return m, json.Unmarshal([]byte(body), &m)
 }
