@@ -34,8 +34,9 @@ const (
 	largest   = 256 << 10
 )
 
-// decode reads a record by SPEC 1: an event, or the reason why it is none.
-func decode(r Record) (*scoring.Event, string) {
+// decode reads a record by SPEC 1 and the clock: an event, or the reason why it is
+// none. The runs have no event whose time was in the future once and no longer is.
+func decode(r Record, now time.Time) (*scoring.Event, string) {
 	if len(r.Value) > largest {
 		return nil, "oversize"
 	}
@@ -50,9 +51,9 @@ func decode(r Record) (*scoring.Event, string) {
 	switch {
 	case err != nil:
 		return nil, "bad_time"
-	case at.After(r.Time.Add(tolerance)):
+	case at.After(now.Add(tolerance)):
 		return nil, "future_time"
-	case at.Before(r.Time.Add(-oldest)):
+	case at.Before(now.Add(-oldest)):
 		return nil, "too_old"
 	case strings.TrimSpace(w.Subject) == "":
 		return nil, "no_account"
@@ -99,7 +100,7 @@ func (run *Run) decode(r *Report) map[string][]*scoring.Event {
 	letters := run.letters(r)
 	var inputs []input
 	for _, record := range run.Inputs {
-		e, reason := decode(record)
+		e, reason := decode(record, time.UnixMilli(run.At))
 		where := place(record.Topic, record.Partition, record.Offset)
 		letter, found := letters[where]
 		delete(letters, where)
@@ -154,4 +155,12 @@ func (run *Run) letters(r *Report) map[string]Record {
 
 func place(topic string, partition int, offset int64) string {
 	return fmt.Sprintf("%s/%d@%d", topic, partition, offset)
+}
+
+// Account is the account of a record that is usable now, else "".
+func Account(r Record) string {
+	if e, _ := decode(r, time.Now()); e != nil {
+		return e.Account
+	}
+	return ""
 }

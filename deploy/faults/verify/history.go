@@ -67,7 +67,7 @@ func (run *Run) histories(r *Report) map[string][]Change {
 		case d.Seq <= n:
 			r.Repeats++
 			if !bytes.Equal(before[d.Seq-1].raw, c.raw) {
-				r.fault("two meanings of %s:\n%s\n%s", c.ID, before[d.Seq-1].raw, c.raw)
+				r.fault("two meanings of %s:\n%s\n%s", c.ID, brief(before[d.Seq-1].raw), brief(c.raw))
 			}
 			continue
 		}
@@ -142,7 +142,7 @@ func (run *Run) sameTiers(r *Report, histories map[string][]Change) {
 	}
 	for account, history := range histories {
 		if want := history[len(history)-1].raw; !bytes.Equal(last[account], want) {
-			r.fault("account-tiers of %s: got %s, want %s", account, last[account], want)
+			r.fault("account-tiers of %s: got %s, want %s", account, brief(last[account]), brief(want))
 		}
 		delete(last, account)
 	}

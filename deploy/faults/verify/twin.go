@@ -30,12 +30,12 @@ func (c *check) exact(state State) {
 			return
 		case i >= len(want):
 			if x := &c.history[i]; x.Time.UnixMilli() < c.run.At-settling {
-				c.report.fault("%s is too much: %s", x.ID, x.raw)
+				c.report.fault("%s is too much: %s", x.ID, brief(x.raw))
 			}
 			return
 		}
 		if !same(&want[i], &c.history[i]) {
-			c.report.fault("%s: got %s, want %+v", c.history[i].ID, c.history[i].raw, want[i])
+			c.report.fault("%s: got %s, want %+v", c.history[i].ID, brief(c.history[i].raw), want[i])
 			return
 		}
 	}

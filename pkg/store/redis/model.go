@@ -66,5 +66,6 @@ func (s *Store) LatestModel(ctx context.Context) (m store.Model, found bool, err
 
 func parseModel(entry string) (m store.Model, err error) {
 	_, body, _ := strings.Cut(entry, "\n")
-	return m, json.Unmarshal([]byte(body), &m)
+	err = json.Unmarshal([]byte(body), &m)
+	return m, err
 }
