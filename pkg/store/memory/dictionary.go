@@ -110,3 +110,15 @@ func (s *Store) Models(ctx context.Context) ([]store.Model, error) {
 	defer s.space.mu.Unlock()
 	return slices.Clone(s.space.models), nil
 }
+
+// LatestModel is as in store/redis.
+func (s *Store) LatestModel(ctx context.Context) (m store.Model, found bool, err error) {
+	if err := s.lock(ctx); err != nil {
+		return m, false, err
+	}
+	defer s.space.mu.Unlock()
+	if n := len(s.space.models); n > 0 {
+		return s.space.models[n-1], true, nil
+	}
+	return m, false, nil
+}

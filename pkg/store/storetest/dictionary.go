@@ -118,11 +118,16 @@ func watermarks(t *testing.T, open func() Extras) {
 
 func models(t *testing.T, open func() Extras) {
 	s := open()
+	if _, found, err := s.LatestModel(t.Context()); found || err != nil {
+		t.Errorf("got a latest model (%v), want none yet", err)
+	}
 	m1 := store.Model{Hash: "h1", Name: "m", Version: "1", EffectiveAt: 100, Source: "name: m\nversion: 1 # ü\n"}
 	m2 := store.Model{Hash: "h2", Name: "m", Version: "2", EffectiveAt: 200, Source: "x"}
 	again, back := m2, m1
 	again.EffectiveAt = 300 // the same model at another instance's instant
 	back.EffectiveAt = 400  // the old model comes back on purpose
+	done := back
+	done.Adopted = true // all accounts are under it
 	for i, step := range []struct {
 		add  store.Model
 		want []store.Model
@@ -133,6 +138,8 @@ func models(t *testing.T, open func() Extras) {
 		{again, []store.Model{m1, m2}},
 		{m1, []store.Model{m1, m2}}, // a late repeat
 		{back, []store.Model{m1, m2, back}},
+		{done, []store.Model{m1, m2, back, done}},
+		{done, []store.Model{m1, m2, back, done}},
 	} {
 		if err := s.AddModel(t.Context(), step.add); err != nil {
 			t.Fatal(err)
@@ -140,6 +147,10 @@ func models(t *testing.T, open func() Extras) {
 		got, err := s.Models(t.Context())
 		if err != nil || !slices.Equal(got, step.want) {
 			t.Errorf("step %d: got %v (%v), want %v", i, got, err, step.want)
+		}
+		last, found, err := s.LatestModel(t.Context())
+		if want := step.want[len(step.want)-1]; err != nil || !found || last != want {
+			t.Errorf("step %d: got latest %v (%v), want %v", i, last, err, want)
 		}
 	}
 }

@@ -41,6 +41,7 @@ type Dictionary interface {
 	Watermarks(ctx context.Context) (map[engine.Partition]store.Watermark, error)
 	AddModel(ctx context.Context, m store.Model) error
 	Models(ctx context.Context) ([]store.Model, error)
+	LatestModel(ctx context.Context) (m store.Model, found bool, err error)
 }
 
 // Listing is what consoles and rescoring walk.
