@@ -66,7 +66,7 @@ test-e2e: servers ## only the packages that use real servers
 .PHONY: test-faults
 test-faults: servers ## crash, cut and confuse it: every fault of the catalogue
 	TIDEMARK_TEST_FAULTS=all TIDEMARK_TEST_FAULTS_TABLE="$(CURDIR)/streams/FAULTS.md" \
-	  go test -count=1 -timeout 60m -parallel 4 ./deploy/faults/... ./pkg/failpoint
+	  go test -count=1 -timeout 60m ./deploy/faults/... ./pkg/failpoint
 	go test -count=1 -tags failpoints ./pkg/failpoint
 
 MINUTES ?= 30
