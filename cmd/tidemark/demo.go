@@ -52,7 +52,7 @@ func (c *demoCmd) Run(s *streams) error {
 	defer servers.Close()
 	cfg.Kafka.Brokers = []string{servers.Kafka()}
 	cfg.Redis.Addrs = []string{net.JoinHostPort(servers.Redis())}
-	cfg.Kafka.InstanceID, cfg.HTTP.Addr, cfg.ShutdownTimeout = "demo", c.HTTP, 2*time.Second
+	cfg.Kafka.InstanceID, cfg.HTTP.Addr = "demo", c.HTTP
 	if err := cfg.Validate(); err != nil {
 		return usageError{err}
 	}

@@ -53,7 +53,6 @@ func TestDemoShowsTiersRiseAndFall(t *testing.T) {
 			break
 		}
 	}
-	stop := time.Now()
 	cancel()
 	var last string
 	for line := range out.lines {
@@ -64,9 +63,6 @@ func TestDemoShowsTiersRiseAndFall(t *testing.T) {
 	}
 	if len(missing) > 0 {
 		t.Errorf("never saw %q in\n%s\n%s", missing, strings.Join(all, "\n"), errs)
-	}
-	if took := time.Since(stop); took > 3*time.Second {
-		t.Errorf("stopping took %v, want less than 3s", took)
 	}
 	if !strings.HasPrefix(last, "Stopped after ") {
 		t.Errorf("the last line is %q", last)
