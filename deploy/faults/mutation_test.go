@@ -13,7 +13,7 @@ import (
 
 // TestMutations breaks a copy of the program, a line at a time, and wants the tests
 // that are named in the patch to notice. It is part of `make test-faults` only.
-func TestMutations(t *testing.T) {
+func TestMutations(t *testing.T) { //nolint:tparallel // one after the other: each builds the program
 	t.Parallel()
 	patches, err := filepath.Glob(filepath.Join("testdata", "mutations", "*.patch"))
 	done(t, err)
@@ -33,7 +33,6 @@ func TestMutations(t *testing.T) {
 			continue
 		}
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".patch"), func(t *testing.T) {
-			t.Parallel()
 			mutant(t, patch, args)
 		})
 	}
@@ -51,7 +50,8 @@ func mutant(t *testing.T, patch []byte, args []string) {
 	if out, err := inDir(dir, patch, "git", "apply", "-C1", "-"); err != nil {
 		t.Fatalf("the patch no longer fits, make it anew: %v\n%s", err, out)
 	}
-	out, err := inDir(dir, nil, "go", append([]string{"test", "-vet=off", "-timeout", "5m"}, args...)...)
+	// A mutant that never ends is noticed too.
+	out, err := inDir(dir, nil, "go", append([]string{"test", "-vet=off", "-failfast", "-timeout", "3m"}, args...)...)
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
