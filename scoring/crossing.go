@@ -10,6 +10,9 @@ const (
 	CauseProfile CauseKind = "profile"
 	CauseModel   CauseKind = "model"
 	CauseErasure CauseKind = "erasure"
+	// CauseRebuild corrects what subscribers believe, after the state was built
+	// anew from the log.
+	CauseRebuild CauseKind = "rebuild"
 )
 
 // Cause is what brought a crossing about. All but Kind are set for an event only.

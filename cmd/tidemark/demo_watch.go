@@ -116,6 +116,8 @@ func (w *watch) cause(c *tierChange) string {
 		return "new model"
 	case scoring.CauseErasure:
 		return "erased"
+	case scoring.CauseRebuild:
+		return "rebuilt from the log"
 	}
 	return string(c.Data.Cause.Kind)
 }

@@ -77,7 +77,7 @@ func TestServeRefusesWhatCannotHeal(t *testing.T) {
 		if _, err := redis.Do("FLUSHALL"); err != nil {
 			t.Fatal(err)
 		}
-		wantText(t, w.refused(exitFailed), "the store is empty", "delete the group's offsets")
+		wantText(t, w.refused(exitFailed), "the store is empty", "tidemark rebuild --switch")
 	})
 	t.Run("mistakes in the model", func(t *testing.T) {
 		t.Parallel()

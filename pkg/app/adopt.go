@@ -2,31 +2,55 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"tidemark/pkg/engine"
 	"tidemark/pkg/modelfile"
 	"tidemark/pkg/store"
+	"tidemark/pkg/store/redis"
 	"tidemark/scoring"
 	"tidemark/streams/codec"
 )
 
-// current tells the pump which model is in force.
-type current struct {
+// common is what all instances agree about, as the store has it.
+type common struct {
 	store interface {
 		LatestModel(ctx context.Context) (store.Model, bool, error)
+		Generations(ctx context.Context) (redis.Generations, error)
+		Generation() int
 	}
+	model *scoring.Model
 }
 
-// Current implements Models.
-func (c current) Current(ctx context.Context) (string, error) {
+// errMoved says that the namespace is being switched, or was, to another
+// generation: whoever serves begins anew there.
+var errMoved = errors.New("the namespace was switched to another generation")
+
+// Agrees implements Common. Under two models instances would undo each other, and
+// in two generations they would publish twice.
+func (c common) Agrees(ctx context.Context) error {
+	g, err := c.store.Generations(ctx)
+	if err != nil {
+		return err
+	}
+	if g.Held || g.Live != c.store.Generation() {
+		return hopeless{errMoved}
+	}
 	m, _, err := c.store.LatestModel(ctx)
 	if err != nil {
-		return "", fmt.Errorf("model in force: %w", err)
+		return fmt.Errorf("model in force: %w", err)
 	}
-	return m.Hash, nil
+	// No model at all: the store was emptied, which Assign finds and says better.
+	if m.Hash != "" && m.Hash != c.model.Hash() {
+		return hopeless{fmt.Errorf("another instance put the model with hash %.12s in force, this one has %.12s: restart this instance with the same model file",
+			m.Hash, c.model.Hash())}
+	}
+	return nil
 }
 
 // adoptLease is held by the one instance that moves accounts to another model.
@@ -42,7 +66,7 @@ func (s *service) adopt(ctx context.Context) error {
 	if done || err != nil {
 		return err
 	}
-	release, err := s.hold(ctx, func(ctx context.Context) (bool, error) {
+	release, err := hold(ctx, ctx, s.log, func(ctx context.Context) (bool, error) {
 		return s.store.Acquire(ctx, adoptLease, s.owner(), leaseTTL)
 	})
 	if err != nil {
@@ -134,7 +158,7 @@ func (s *service) rescore(ctx context.Context, from, to store.Model) error {
 	}
 	s.log.Info().Str("from", from.Name+" "+from.Version).Str("to", to.Name+" "+to.Version).Msg("the model changed, waiting for other instances to stop")
 	shards := everyShard(s.store.Shards())
-	release, err := s.hold(ctx, func(ctx context.Context) (bool, error) {
+	release, err := hold(ctx, ctx, s.log, func(ctx context.Context) (bool, error) {
 		got, err := s.store.AcquireShards(ctx, shards, s.owner(), leaseTTL)
 		for _, g := range got {
 			if !g {
@@ -176,19 +200,19 @@ func (s *service) stored(ctx context.Context, m store.Model) (*scoring.Model, er
 	return storedModel(ctx, s.store, file)
 }
 
-// hold takes something that runs out, waiting for it as long as ctx allows, and
-// renews it until release.
-func (s *service) hold(ctx context.Context, take func(context.Context) (bool, error)) (release func(), err error) {
+// hold takes something that runs out, waiting for it as long as patience allows,
+// and renews it until release or the end of ctx.
+func hold(ctx, patience context.Context, log zerolog.Logger, take func(context.Context) (bool, error)) (release func(), err error) {
 	for attempt := 0; ; attempt++ {
-		ok, err := take(ctx)
+		ok, err := take(patience)
 		if ok {
 			break
 		}
 		if err != nil {
-			s.log.Debug().Err(err).Msg("lease not taken")
+			log.Debug().Err(err).Msg("lease not taken")
 		}
-		if !wait(ctx, min(attempt, 3)) {
-			return nil, ctx.Err()
+		if !wait(patience, min(attempt, 3)) {
+			return nil, patience.Err()
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -203,7 +227,7 @@ func (s *service) hold(ctx context.Context, take func(context.Context) (bool, er
 				return
 			case <-ticker.C:
 				if _, err := take(ctx); err != nil && ctx.Err() == nil {
-					s.log.Debug().Err(err).Msg("lease not renewed")
+					log.Debug().Err(err).Msg("lease not renewed")
 				}
 			}
 		}

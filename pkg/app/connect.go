@@ -20,6 +20,11 @@ func OpenStore(ctx context.Context, c config.Config, embedded bool, log zerolog.
 	if err != nil {
 		return nil, err
 	}
+	return openStore(ctx, c, settings, log)
+}
+
+// openStore is OpenStore with settings that say more than the configuration.
+func openStore(ctx context.Context, c config.Config, settings redis.Config, log zerolog.Logger) (*redis.Store, error) {
 	for attempt := 0; ; attempt++ {
 		s, err := redis.Open(ctx, settings, log)
 		switch {

@@ -14,9 +14,19 @@ import (
 	"tidemark/streams/source"
 )
 
-// Models tells which model is in force for all instances.
-type Models interface {
-	Current(ctx context.Context) (hash string, err error)
+// Common is what all instances of a namespace must agree about.
+type Common interface {
+	// Agrees returns an error that no retry can heal if this instance must not go
+	// on: another model is in force, or another generation.
+	Agrees(ctx context.Context) error
+}
+
+// Reconciler brings states in line with what was published.
+type Reconciler interface {
+	// Published are the ends of what is published now, as positions for the engine.
+	Published(ctx context.Context) (map[engine.Partition]int64, error)
+	// Reconcile is called at each assignment; see rewinds.
+	Reconcile(ctx context.Context, known bool, records int64) error
 }
 
 // Deadletters writes what can't be used; it returns once all is acknowledged.
@@ -32,8 +42,8 @@ type pump struct {
 	engine  *engine.Engine
 	letters Deadletters
 	tide    *tide
-	models  Models
-	rewinds *rewinds
+	common  Common
+	rewinds Reconciler
 	state   *state
 	log     zerolog.Logger
 	now     func() int64
@@ -41,6 +51,10 @@ type pump struct {
 	batch      int           // most inputs of a round
 	checkpoint time.Duration // between checkpoints
 	look       time.Duration // longest time between two looks at what is due
+
+	// began and went, if not nil, are told of each assignment and each round.
+	began func(from map[engine.Partition]int64, bounds map[engine.Partition]engine.Bounds)
+	went  func(batch *source.Batch, watermark int64)
 
 	held    bool            // inputs wait for other instances to come closer
 	rewound bool            // the store was found set back; not reconciled yet
@@ -120,7 +134,7 @@ func (p *pump) session(reading, work context.Context, session *source.Session) e
 // begin finds out where the shards stand and starts reading from there. Taking
 // over is work: once begun it is finished.
 func (p *pump) begin(ctx, work context.Context, session *source.Session) error {
-	if err := p.sameModel(ctx); err != nil {
+	if err := p.common.Agrees(ctx); err != nil {
 		return err
 	}
 	committed, err := session.Committed(ctx)
@@ -157,19 +171,10 @@ func (p *pump) begin(ctx, work context.Context, session *source.Session) error {
 		return err
 	}
 	p.state.joined(len(from), len(all))
-	return nil
-}
-
-// sameModel refuses to go on under a model that is no longer in force: another
-// instance was started with another one, and two would undo each other.
-func (p *pump) sameModel(ctx context.Context) error {
-	hash, err := p.models.Current(ctx)
-	// No model at all: the store was emptied, which Assign finds and says better.
-	if err == nil && hash != "" && hash != p.engine.Model().Hash() {
-		return hopeless{fmt.Errorf("another instance put the model with hash %.12s in force, this one has %.12s: restart this instance with the same model file",
-			hash, p.engine.Model().Hash())}
+	if p.began != nil {
+		p.began(from, limits)
 	}
-	return err
+	return nil
 }
 
 // rounds runs until the session or reading ends. A round once begun is finished.
@@ -242,7 +247,12 @@ func (p *pump) watch(ctx context.Context) error {
 	}
 	p.looked = time.Now()
 	p.told("due instants", p.engine.RefreshDue(ctx))
-	if err := p.sameModel(ctx); errors.As(err, new(hopeless)) {
+	return p.disagreement(ctx)
+}
+
+// disagreement is why this instance must not go on. A look that fails says nothing.
+func (p *pump) disagreement(ctx context.Context) error {
+	if err := p.common.Agrees(ctx); errors.As(err, new(hopeless)) {
 		return err
 	}
 	return nil
@@ -284,7 +294,7 @@ func (p *pump) round(ctx context.Context, session *source.Session, batch *source
 		failpoint.Hit(failpoint.LettersAcked)
 		r.Everywhere = true
 		if time.Since(begun) > time.Second {
-			if err := p.sameModel(ctx); errors.As(err, new(hopeless)) {
+			if err := p.disagreement(ctx); err != nil {
 				return err
 			}
 		}
@@ -293,6 +303,9 @@ func (p *pump) round(ctx context.Context, session *source.Session, batch *source
 		return hopeless{err}
 	}
 	p.state.progressed(batch, p.now())
+	if p.went != nil {
+		p.went(batch, r.Watermark)
+	}
 	return nil
 }
 

@@ -125,5 +125,8 @@ func (c *comparison) flush(ctx context.Context) error {
 	clear(c.batch)
 	n, err := c.engine.Reconcile(ctx, list)
 	c.accounts, c.behind = c.accounts+len(list), c.behind+n
-	return err
+	if err != nil {
+		return hopeless{err} // the engine has repeated what can heal
+	}
+	return nil
 }

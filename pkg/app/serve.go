@@ -68,7 +68,22 @@ type service struct {
 // Serve runs until ctx ends, then stops in order: no more fetching, what is in
 // hand finished and stored, the outbox published, the group left. It returns nil
 // after a clean stop, and an error for what can't heal.
+//
+// When `tidemark rebuild` switches the namespace to another generation, it waits
+// for that and goes on there.
 func Serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opts Options) error {
+	err := serve(ctx, cfg, log, opts)
+	for errors.Is(err, errMoved) && ctx.Err() == nil {
+		log.Info().Msg("the namespace is switched to another generation, beginning anew there")
+		err = serve(ctx, cfg, log, opts)
+	}
+	if errors.Is(err, errMoved) {
+		return nil
+	}
+	return err
+}
+
+func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opts Options) error {
 	s := &service{cfg: cfg, opts: opts, log: log, now: opts.Now}
 	if s.now == nil {
 		s.now = func() int64 { return time.Now().UnixMilli() }
@@ -101,6 +116,9 @@ func (s *service) open(ctx context.Context) error {
 	if s.store, err = OpenStore(ctx, s.cfg, s.opts.Embedded, s.log); err != nil {
 		return err
 	}
+	if err := s.settled(ctx); err != nil {
+		return err
+	}
 	if err := s.openKafka(); err != nil {
 		return err
 	}
@@ -124,6 +142,24 @@ func (s *service) open(ctx context.Context) error {
 	return s.adopt(ctx)
 }
 
+// settled waits until no switch to another generation is under way.
+func (s *service) settled(ctx context.Context) error {
+	for attempt := 0; ; attempt++ {
+		g, err := s.store.Generations(ctx)
+		switch {
+		case err == nil && !g.Held && g.Live != s.store.Generation():
+			return errMoved
+		case err == nil && !g.Held:
+			return nil
+		case attempt == 0:
+			s.log.Info().Err(err).Msg("waiting for tidemark rebuild to switch the namespace")
+		}
+		if !wait(ctx, min(attempt, 2)) {
+			return ctx.Err()
+		}
+	}
+}
+
 func (s *service) openKafka() error {
 	t := s.cfg.Kafka.Topics
 	kafka, err := KafkaConfig(s.cfg, []string{t.Intent, t.Engagement, t.Profiles, t.TierChanges, t.AccountTiers, t.DeadLetters})
@@ -139,17 +175,26 @@ func (s *service) openKafka() error {
 
 // claim ties the namespace to the Kafka cluster and group.
 func (s *service) claim(ctx context.Context) error {
-	topics := sink.NewTopics(s.transport, 0)
+	owner, err := groupName(ctx, s.cfg, s.transport, s.log)
+	if err != nil {
+		return err
+	}
+	return s.store.Claim(ctx, owner)
+}
+
+// groupName is the name of our consumer group in all the world.
+func groupName(ctx context.Context, cfg config.Config, transport *conn.Transport, log zerolog.Logger) (string, error) {
+	topics := sink.NewTopics(transport, 0)
 	for attempt := 0; ; attempt++ {
 		id, err := topics.ClusterID(ctx)
 		if err == nil {
-			return s.store.Claim(ctx, id+"/"+s.cfg.Kafka.Group)
+			return id + "/" + cfg.Kafka.Group, nil
 		}
 		if attempt == 0 {
-			s.log.Warn().Err(err).Strs("kafka", s.cfg.Kafka.Brokers).Msg("kafka does not answer, trying again")
+			log.Warn().Err(err).Strs("kafka", cfg.Kafka.Brokers).Msg("kafka does not answer, trying again")
 		}
 		if !sink.Heals(err) || !wait(ctx, attempt) {
-			return fmt.Errorf("kafka.brokers %v: %w", s.cfg.Kafka.Brokers, err)
+			return "", fmt.Errorf("kafka.brokers %v: %w", cfg.Kafka.Brokers, err)
 		}
 	}
 }
@@ -188,36 +233,12 @@ func (s *service) openRelay() error {
 }
 
 func (s *service) openSource() error {
-	instance, err := s.cfg.Kafka.Instance()
-	if err != nil {
-		return fmt.Errorf("kafka.instance_id: %w", err)
-	}
-	kafka, err := KafkaConfig(s.cfg, nil)
-	if err != nil {
-		return err
-	}
-	dialer, err := conn.NewDialer(kafka)
-	if err != nil {
-		return fmt.Errorf("kafka: %w", err)
-	}
 	t := s.cfg.Kafka.Topics
-	decoder := codec.New(codec.Rules{
-		Now: s.now, FutureTolerance: s.cfg.Events.FutureTolerance.Milliseconds(), MaxEventAge: s.cfg.Events.MaxAge.Milliseconds(),
-		MaxBytes: int(s.cfg.Events.MaxBytes), ProfilesTopic: t.Profiles, NeedProperties: true,
-	})
-	s.source, err = source.New(source.Config{
-		Brokers: s.cfg.Kafka.Brokers, Group: s.cfg.Kafka.Group, InstanceID: instance,
-		// Profiles first: of inputs at one instant, what is known of an account
-		// comes before what it does.
-		Topics: []string{t.Profiles, t.Intent, t.Engagement},
-		Dialer: dialer, Transport: s.transport.Kafka(),
-		SessionTimeout: s.cfg.Kafka.SessionTimeout, HeartbeatInterval: s.cfg.Kafka.HeartbeatInterval,
-		FetchMaxBytes: int(s.cfg.Kafka.Fetch.MaxBytes), FetchMaxWait: s.cfg.Kafka.Fetch.MaxWait,
-		BufferEvents: s.cfg.Kafka.Fetch.BufferEvents,
-	}, decoding(decoder), s.log)
-	if err != nil {
+	var err error
+	if s.source, err = newSource(s.cfg, s.cfg.Kafka.Group, s.transport, codec.Rules{Now: s.now}, decoding, s.log); err != nil {
 		return err
 	}
+	s.source.Register(s.registry)
 	tiers, err := tail.New(tail.Config{Transport: s.transport, Topic: t.AccountTiers}, s.log)
 	if err != nil {
 		return err
@@ -225,10 +246,44 @@ func (s *service) openSource() error {
 	s.pump = &pump{
 		rewinds: newRewinds(s.engine, tiers, t.AccountTiers, s.registry, s.log),
 		source:  s.source, engine: s.engine, letters: newLetters(s.publisher, t.DeadLetters, s.registry),
-		tide: newTide(s.store, s.cfg.Engine.MaxLead.Milliseconds()), models: current{s.store}, blind: map[string]bool{}, state: s.state, log: s.log, now: s.now,
-		batch: s.cfg.Engine.MaxBatch, checkpoint: s.cfg.Engine.CheckpointInterval, look: 200 * time.Millisecond,
+		tide: newTide(s.store, s.cfg.Engine.MaxLead.Milliseconds()), common: common{s.store, s.model}, blind: map[string]bool{}, state: s.state, log: s.log, now: s.now,
+		batch: s.cfg.Engine.MaxBatch, checkpoint: s.cfg.Engine.CheckpointInterval, look: lookPeriod,
 	}
 	return nil
+}
+
+// lookPeriod is the longest time between two looks at what is due.
+const lookPeriod = 200 * time.Millisecond
+
+// newSource reads the input topics in the group. The rules say what the time is.
+func newSource(cfg config.Config, group string, transport *conn.Transport, rules codec.Rules, decode func(*codec.Decoder) source.Decode,
+	log zerolog.Logger,
+) (*source.Source, error) {
+	instance, err := cfg.Kafka.Instance()
+	if err != nil {
+		return nil, fmt.Errorf("kafka.instance_id: %w", err)
+	}
+	kafka, err := KafkaConfig(cfg, nil)
+	if err != nil {
+		return nil, err
+	}
+	dialer, err := conn.NewDialer(kafka)
+	if err != nil {
+		return nil, fmt.Errorf("kafka: %w", err)
+	}
+	t := cfg.Kafka.Topics
+	rules.FutureTolerance, rules.MaxEventAge = cfg.Events.FutureTolerance.Milliseconds(), cfg.Events.MaxAge.Milliseconds()
+	rules.MaxBytes, rules.ProfilesTopic, rules.NeedProperties = int(cfg.Events.MaxBytes), t.Profiles, true
+	return source.New(source.Config{
+		Brokers: cfg.Kafka.Brokers, Group: group, InstanceID: instance,
+		// Profiles first: of inputs at one instant, what is known of an account
+		// comes before what it does.
+		Topics: []string{t.Profiles, t.Intent, t.Engagement},
+		Dialer: dialer, Transport: transport.Kafka(),
+		SessionTimeout: cfg.Kafka.SessionTimeout, HeartbeatInterval: cfg.Kafka.HeartbeatInterval,
+		FetchMaxBytes: int(cfg.Kafka.Fetch.MaxBytes), FetchMaxWait: cfg.Kafka.Fetch.MaxWait,
+		BufferEvents: cfg.Kafka.Fetch.BufferEvents,
+	}, decode(codec.New(rules)), log)
 }
 
 // run starts the long-lived parts and stops them in order: reading ends with ctx;

@@ -54,10 +54,11 @@ func (t *tide) assign(mine, all []engine.Partition) {
 // alone reports whether all partitions are this instance's.
 func (t *tide) alone() bool { return len(t.others) == 0 }
 
-// rise takes the marks after a batch and returns the low watermark, which never
-// falls.
+// rise takes the marks after a batch and returns the low watermark. It falls only
+// where the clock was set back: what is due by a clock that was wrong is not due.
 func (t *tide) rise(marks []source.Mark, now int64) int64 {
 	t.own, t.asOf = marks, now
+	t.level = min(t.level, now)
 	low := int64(math.MaxInt64)
 	for _, m := range marks {
 		low = min(low, consumed(m, now))

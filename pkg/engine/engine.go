@@ -143,11 +143,14 @@ func (e *Engine) Process(ctx context.Context, r Round) error {
 	if err := e.run(ctx, r); err != nil {
 		return err
 	}
-	if r.Watermark > e.watermark {
+	if r.Watermark != UnknownWatermark {
 		e.watermark = r.Watermark
 	}
 	return nil
 }
+
+// Ends are the offsets up to which everything was processed.
+func (e *Engine) Ends() map[Partition]int64 { return maps.Clone(e.ends) }
 
 // allEnds are the positions of all partitions after those that moved to ends.
 func (e *Engine) allEnds(ends map[Partition]int64) map[Partition]int64 {

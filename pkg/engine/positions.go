@@ -60,11 +60,11 @@ func (e *Engine) Assign(ctx context.Context, committed map[Partition]int64, boun
 		}
 		if start < b.First {
 			return nil, fmt.Errorf("%w: %s/%d holds offsets from %d on, the next to apply is %d: retention was shorter than the time away; "+
-				"score what is left into another namespace with another kafka.group", ErrGap, p.Topic, p.ID, b.First, start)
+				"run `tidemark rebuild --switch` to score what is left", ErrGap, p.Topic, p.ID, b.First, start)
 		}
 		if start > b.End {
 			return nil, fmt.Errorf("%w: %s/%d ends at %d, applied up to %d: the topic was recreated; "+
-				"use another namespace, or restore the topic", ErrRecreated, p.Topic, p.ID, b.End, start)
+				"restore it, or run `tidemark rebuild --switch` to score what there is now", ErrRecreated, p.Topic, p.ID, b.End, start)
 		}
 		from[p], e.ends[p] = start, start
 	}
@@ -89,7 +89,7 @@ func (e *Engine) wiped(committed map[Partition]int64) error {
 	for p, at := range committed {
 		if at > 0 {
 			return fmt.Errorf("%w: the group has read %s/%d up to %d, yet no state is stored: Redis lost its data, or the namespace is new; "+
-				"restore Redis, or to score the whole log again delete the group's offsets (or choose another kafka.group)",
+				"restore Redis, or run `tidemark rebuild --switch` to score the whole log again",
 				ErrWiped, p.Topic, p.ID, at)
 		}
 	}

@@ -36,6 +36,9 @@ const (
 type Rules struct {
 	// Now is the clock, Unix milliseconds. Nil: no time is too late or too old.
 	Now func() int64
+	// AgeAsArrived takes an event's age at its record's own timestamp where that is
+	// before Now: what was not too old when it came is not so when it is read again.
+	AgeAsArrived bool
 	// FutureTolerance is how far ahead of the clock a time may be, in
 	// milliseconds. 0 stands for DefaultFutureTolerance.
 	FutureTolerance int64

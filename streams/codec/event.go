@@ -86,6 +86,9 @@ func (d *Decoder) checkTime(event *scoring.Event) *Bad {
 		return bad(FutureTime, "time: %s is %s ahead of the clock, at most %s is allowed",
 			written(event.Time), span(event.Time-now), span(d.rules.FutureTolerance))
 	}
+	if d.rules.AgeAsArrived {
+		now = min(now, event.Arrived)
+	}
 	ages := event.Kind == scoring.KindEvent || event.Kind == scoring.KindOutcome
 	if ages && event.Time < now-d.rules.MaxEventAge {
 		return bad(TooOld, "time: %s is %s ago, at most %s is allowed",

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"iter"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -48,6 +49,23 @@ const (
 	// HeaderTimestamp is a timestamp that the broker refused, Unix milliseconds.
 	HeaderTimestamp = "tidemark.original.timestamp"
 )
+
+// Origin is where a record came from before it became a dead letter; false if its
+// headers, by key and value in order, do not say.
+func Origin(headers iter.Seq2[string, []byte]) (topic string, partition int, offset int64, ok bool) {
+	partition, offset = -1, -1
+	for key, value := range headers {
+		switch key {
+		case HeaderTopic:
+			topic = string(value)
+		case HeaderPartition:
+			partition, _ = strconv.Atoi(string(value))
+		case HeaderOffset:
+			offset, _ = strconv.ParseInt(string(value), 10, 64)
+		}
+	}
+	return topic, partition, offset, topic != "" && partition >= 0 && offset >= 0
+}
 
 // oversize is the reason whose values are always cut.
 const oversize = "oversize"

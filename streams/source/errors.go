@@ -27,9 +27,9 @@ type OffsetError struct {
 func (e *OffsetError) Error() string {
 	at := fmt.Sprintf("%s/%d: offset %d is to be read next, but the log holds %d to %d", e.Topic, e.Partition, e.Wanted, e.First, e.End)
 	if e.Wanted < e.First {
-		return at + ": records were deleted before they were read; raise the topic's retention, and score what is left into another namespace with another group"
+		return at + ": records were deleted before they were read; raise the topic's retention, and score what is left with `tidemark rebuild --switch`"
 	}
-	return at + ": the topic was made anew or lost records by an unclean leader election; score it into another namespace with another group"
+	return at + ": the topic was made anew or lost records by an unclean leader election; score it anew with `tidemark rebuild --switch`"
 }
 
 // Reason is why reading cannot work until somebody changes something.

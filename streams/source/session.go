@@ -32,6 +32,7 @@ type Session struct {
 	merge    *merger    // nil before Start
 	fetchers []*fetcher
 	answered []int64 // by partition: wall instant of the latest answer, Unix milliseconds
+	handed   []int64 // by partition: the next offset that was never handed out
 	failure  error
 }
 
@@ -136,6 +137,7 @@ func (se *Session) launch(positions []int64) error {
 	}
 	se.merge = newMerger(positions)
 	se.answered = make([]int64, len(positions))
+	se.handed = se.source.handedOut(se.parts)
 	for i, p := range se.parts {
 		f := &fetcher{session: se, index: i, partition: p, offset: positions[i], hear: true, room: make(chan struct{}, 1)}
 		se.fetchers = append(se.fetchers, f)
@@ -206,6 +208,7 @@ func (se *Session) batch(want Want, due bool) *Batch {
 	b.Marks = se.merge.give(func(i int, position int64) { b.Ends[se.parts[i]] = position })
 	se.doubt(b.Marks)
 	se.makeRoom()
+	se.source.metrics.count(inputs, se.handed)
 	return b
 }
 
@@ -286,5 +289,10 @@ func (se *Session) Close() {
 	se.end()
 	se.mu.Unlock()
 	se.fetching.Wait()
-	se.once.Do(func() { close(se.released) })
+	se.once.Do(func() {
+		se.mu.Lock()
+		se.source.noteHanded(se.parts, se.handed)
+		se.mu.Unlock()
+		close(se.released)
+	})
 }

@@ -27,12 +27,15 @@ type Source struct {
 	buffers   bufferPool
 	joining   outage
 	reading   outage
+	metrics   *metrics
 	closing   context.Context // done when Close is called
 	close     context.CancelFunc
 
 	mu      sync.Mutex // guards what follows; nothing blocks while it is held
 	group   *kafka.ConsumerGroup
 	session *Session
+	// handed holds the offsets after what was handed out to any session.
+	handed map[engine.Partition]int64
 }
 
 // New checks the configuration and prepares a source. It connects to nothing.
@@ -48,6 +51,8 @@ func New(cfg Config, decode Decode, log zerolog.Logger) (*Source, error) {
 		cfg:     cfg,
 		decode:  decode,
 		log:     log,
+		metrics: newMetrics(),
+		handed:  map[engine.Partition]int64{},
 		addr:    kafka.TCP(cfg.Brokers...),
 		joining: outage{log: log, fails: "joining the group fails, trying on", works: "joining the group works again"},
 		reading: outage{log: log, fails: "reading fails, trying on", works: "reading works again"},

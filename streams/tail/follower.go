@@ -21,6 +21,7 @@ type Record struct {
 	Time      int64 // Unix milliseconds
 	// Key and Value are the receiver's to keep; nil where there is none.
 	Key, Value []byte
+	Headers    []kafka.Header
 }
 
 // Point is where in the log to begin.

@@ -57,7 +57,7 @@ func (f *Follower) fetch(ctx context.Context, partition int, offset int64) (out 
 		if rec.Offset < offset {
 			continue // a batch begins before what was asked for
 		}
-		keep := Record{Topic: f.cfg.Topic, Partition: partition, Offset: rec.Offset, Time: rec.Time.UnixMilli()}
+		keep := Record{Topic: f.cfg.Topic, Partition: partition, Offset: rec.Offset, Time: rec.Time.UnixMilli(), Headers: rec.Headers}
 		if keep.Key, err = bytesOf(rec.Key); err == nil {
 			keep.Value, err = bytesOf(rec.Value)
 		}

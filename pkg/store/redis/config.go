@@ -31,8 +31,13 @@ type Config struct {
 
 	// Namespace begins every key. Two deployments share a Redis by two namespaces.
 	Namespace string
-	// Shards is fixed when the namespace is made.
+	// Generation is which state of the namespace to use. 0: the live one.
+	Generation int
+	// Shards is fixed when a generation is made.
 	Shards int
+	// AnyShards takes as many shards as an existing generation has, whatever
+	// Shards says.
+	AnyShards bool
 
 	DialTimeout  time.Duration
 	ReadTimeout  time.Duration

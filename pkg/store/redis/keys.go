@@ -11,8 +11,10 @@ import (
 // keys builds the names of all keys of a namespace. Those of a shard carry its
 // number as hash tag, so that they lie in one slot of a cluster.
 type keys struct {
-	namespace string
-	shards    []shardKeys
+	base       string // the configured namespace
+	generation int
+	namespace  string // begins every key of the generation
+	shards     []shardKeys
 }
 
 // shardKeys are the keys of one shard.
@@ -30,8 +32,14 @@ type shardKeys struct {
 	aliases   string // hash: domain → time and account (of domains, not of this shard's accounts)
 }
 
-func newKeys(namespace string, shards int, process string) keys {
-	k := keys{namespace: namespace, shards: make([]shardKeys, shards)}
+// newKeys names the keys of a generation. The first has the namespace to itself;
+// of the others the number is part of the names.
+func newKeys(base string, generation, shards int, process string) keys {
+	namespace := base
+	if generation > 1 {
+		namespace = fmt.Sprintf("%s:g%d", base, generation)
+	}
+	k := keys{base: base, generation: generation, namespace: namespace, shards: make([]shardKeys, shards)}
 	for i := range k.shards {
 		p := fmt.Sprintf("%s:{%03d}:", namespace, i)
 		k.shards[i] = shardKeys{
@@ -46,6 +54,9 @@ func newKeys(namespace string, shards int, process string) keys {
 // tier is a sorted set of equal scores: the accounts in a tier, by name.
 func (k shardKeys) tier(name string) string { return k.prefix + "tier:" + name }
 
+// generations and hold lie in one slot, as one script reads both.
+func (k keys) generations() string      { return k.base + ":{generations}" }
+func (k keys) hold() string             { return k.base + ":{generations}:hold" }
 func (k keys) meta() string             { return k.namespace + ":meta" }
 func (k keys) names() string            { return k.namespace + ":names" }
 func (k keys) models() string           { return k.namespace + ":models" }

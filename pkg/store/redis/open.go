@@ -25,14 +25,14 @@ func Open(ctx context.Context, cfg Config, log zerolog.Logger) (*Store, error) {
 	s := &Store{
 		cfg: cfg, log: log.With().Str("component", "store").Logger(),
 		scripts: newScripts(cfg.Embedded), process: processName(),
-		states: make([]shardState, cfg.Shards), stats: newCounters(),
+		stats: newCounters(),
 	}
-	s.keys = newKeys(cfg.Namespace, cfg.Shards, s.process)
+	s.keys.base = cfg.Namespace
 	s.client = newClient(cfg, s.scripts)
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open redis: %w", err), s.Close())
 	}
-	s.log.Info().Str("namespace", cfg.Namespace).Int("shards", cfg.Shards).Bool("fresh", s.fresh).Msg("store is open")
+	s.log.Info().Str("namespace", cfg.Namespace).Int("shards", s.Shards()).Int("generation", s.keys.generation).Bool("fresh", s.fresh).Msg("store is open")
 	return s, nil
 }
 
@@ -40,7 +40,34 @@ func (s *Store) start(ctx context.Context) error {
 	if err := s.Check(ctx); err != nil {
 		return err
 	}
+	if err := s.choose(ctx); err != nil {
+		return refuseUnlessHeals(err)
+	}
 	return s.readMeta(ctx)
+}
+
+// choose finds out which generation to use, and of how many shards it is.
+func (s *Store) choose(ctx context.Context) error {
+	generation, shards := s.cfg.Generation, s.cfg.Shards
+	if generation == 0 {
+		g, err := s.Generations(ctx)
+		if err != nil {
+			return err
+		}
+		generation = g.Live
+	}
+	if s.cfg.AnyShards {
+		stored, err := s.shardsOf(ctx, generation)
+		if err != nil {
+			return err
+		}
+		if stored > 0 {
+			shards = stored
+		}
+	}
+	s.keys = newKeys(s.cfg.Namespace, generation, shards, s.process)
+	s.states = make([]shardState, shards)
+	return nil
 }
 
 // processName tells this Store from every other one, in tokens and marks.
@@ -55,7 +82,7 @@ func (s *Store) readMeta(ctx context.Context) error {
 	var held []string
 	err := s.try(ctx, "read the namespace", func() (err error) {
 		now := time.Now().UTC().Format(time.RFC3339)
-		held, err = s.client.EvalSha(ctx, s.scripts.meta.sha, []string{s.keys.meta()}, layout, s.cfg.Shards, now).StringSlice()
+		held, err = s.client.EvalSha(ctx, s.scripts.meta.sha, []string{s.keys.meta()}, layout, s.Shards(), now).StringSlice()
 		return err
 	})
 	if err != nil {
@@ -69,9 +96,9 @@ func (s *Store) readMeta(ctx context.Context) error {
 		return refused(fmt.Errorf("namespace %q has layout %q, this program knows up to %d: it was written by a newer version; "+
 			"run that version, or choose another namespace", s.cfg.Namespace, held[1], layout))
 	}
-	if held[2] != strconv.Itoa(s.cfg.Shards) {
+	if held[2] != strconv.Itoa(s.Shards()) {
 		return refused(fmt.Errorf("redis.shards: %d, but namespace %q was made with %s shards on %s: set redis.shards to %s, "+
-			"or score the log again into another namespace", s.cfg.Shards, s.cfg.Namespace, held[2], held[3], held[2]))
+			"or score the log again with `tidemark rebuild --switch`", s.cfg.Shards, s.cfg.Namespace, held[2], held[3], held[2]))
 	}
 	return nil
 }

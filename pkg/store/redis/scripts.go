@@ -14,6 +14,9 @@ import (
 //go:embed lua/commit.lua
 var commitSource string
 
+//go:embed lua/generation.lua
+var generationSource string
+
 //go:embed lua/meta.lua
 var metaSource string
 
@@ -40,7 +43,7 @@ type script struct{ source, sha string }
 
 // scripts are all that a Store calls.
 type scripts struct {
-	commit, meta, acquire, release, aliasClaim, aliasRelease, names, model script
+	commit, generation, meta, acquire, release, aliasClaim, aliasRelease, names, model script
 }
 
 // newScripts prepares the sources. Real servers get them with the shebang: with
@@ -56,7 +59,7 @@ func newScripts(embedded bool) scripts {
 		return script{source: source, sha: hex.EncodeToString(sum[:])}
 	}
 	return scripts{
-		commit: prepare(commitSource), meta: prepare(metaSource),
+		commit: prepare(commitSource), generation: prepare(generationSource), meta: prepare(metaSource),
 		acquire: prepare(acquireSource), release: prepare(releaseSource),
 		aliasClaim: prepare(aliasClaimSource), aliasRelease: prepare(aliasReleaseSource),
 		names: prepare(namesSource), model: prepare(modelSource),
@@ -64,7 +67,7 @@ func newScripts(embedded bool) scripts {
 }
 
 func (s scripts) all() []script {
-	return []script{s.commit, s.meta, s.acquire, s.release, s.aliasClaim, s.aliasRelease, s.names, s.model}
+	return []script{s.commit, s.generation, s.meta, s.acquire, s.release, s.aliasClaim, s.aliasRelease, s.names, s.model}
 }
 
 // onConnect loads the scripts on every new connection, which covers restarts,

@@ -21,7 +21,8 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.checks", "40"); err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(m)
+	// A pool whose server is away tries to dial once a second, and only then sees that it was closed.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
 }
 
 // testConfig is for servers of this test: few shards, short waits.
@@ -66,6 +67,10 @@ func suites(t *testing.T, config func(t *testing.T) redis.Config) {
 			cfg := config(t)
 			return func() engine.Store { return open(t, cfg) }
 		})
+	})
+	t.Run("generations", func(t *testing.T) {
+		t.Parallel()
+		testGenerations(t, config(t))
 	})
 	t.Run("extras", func(t *testing.T) {
 		t.Parallel()

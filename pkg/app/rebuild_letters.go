@@ -1,0 +1,86 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+
+	"tidemark/pkg/engine"
+	"tidemark/streams/codec"
+	"tidemark/streams/sink"
+	"tidemark/streams/source"
+	"tidemark/streams/tail"
+)
+
+// knownLetters are the records that were dead letters before: the log is read
+// again, and what was refused then must not count now, nor be written twice. What
+// nobody has met yet becomes a dead letter as ever.
+type knownLetters struct {
+	letters *sink.DeadLetters
+	known   map[engine.Partition][]int64 // offsets, ascending
+	passed  atomic.Int64                 // records left out so far
+}
+
+func (b *rebuild) newKnownLetters(ctx context.Context) (*knownLetters, error) {
+	topic := b.cfg.Kafka.Topics.DeadLetters
+	follower, err := tail.New(tail.Config{Transport: b.transport, Topic: topic}, b.log)
+	if err != nil {
+		return nil, err
+	}
+	k := &knownLetters{letters: sink.NewDeadLetters(b.publisher, topic), known: map[engine.Partition][]int64{}}
+	partitions, err := follower.Partitions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range partitions {
+		err := follower.Whole(ctx, p, 0, func(r tail.Record) error { k.note(&r); return nil })
+		if err != nil {
+			return nil, fmt.Errorf("read dead letters: %w", err)
+		}
+	}
+	for p := range k.known {
+		slices.Sort(k.known[p])
+	}
+	return k, nil
+}
+
+func (k *knownLetters) note(r *tail.Record) {
+	topic, partition, offset, ok := sink.Origin(func(yield func(string, []byte) bool) {
+		for _, h := range r.Headers {
+			if !yield(h.Key, h.Value) {
+				return
+			}
+		}
+	})
+	if ok {
+		p := engine.Partition{Topic: topic, ID: partition}
+		k.known[p] = append(k.known[p], offset)
+	}
+}
+
+// around is decoding, which passes over what was a dead letter before.
+func (k *knownLetters) around(d *codec.Decoder) source.Decode {
+	decode := decoding(d)
+	return func(r *source.Record) source.Decoded {
+		offsets := k.known[engine.Partition{Topic: r.Topic, ID: r.Partition}]
+		if _, found := slices.BinarySearch(offsets, r.Offset); found {
+			k.passed.Add(1)
+			return source.Decoded{}
+		}
+		return decode(r)
+	}
+}
+
+// Write implements Deadletters.
+func (k *knownLetters) Write(ctx context.Context, letters []any) error {
+	out := make([]sink.DeadLetter, len(letters))
+	for i, l := range letters {
+		out[i] = *l.(*sink.DeadLetter)
+	}
+	k.passed.Add(int64(len(out)))
+	return k.letters.Publish(ctx, out)
+}
+
+// Heals implements Deadletters.
+func (k *knownLetters) Heals(err error) bool { return sink.Heals(err) }
