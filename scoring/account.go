@@ -1,6 +1,9 @@
 package scoring
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Account is everything that is known of one account. The zero value is an
 // account nobody has heard of, in the last tier with seq 0; Model.Open makes one
@@ -27,6 +30,7 @@ type Account struct {
 	profileTime int64
 
 	standing standing // of the profile under the model that opened the account
+	quiet    quiet    // under that model
 }
 
 // never is an instant before all others.
@@ -100,6 +104,7 @@ func (a *Account) SetProfile(p *Profile, at int64) { a.profile, a.profileTime = 
 
 // Open prepares a restored or new account for use under this model.
 func (m *Model) Open(a *Account) {
+	a.quiet.stir()
 	if a.profile == nil {
 		a.standing = m.stranger
 		return
@@ -179,20 +184,25 @@ func (a *Account) surge(s *surge, strength float64, at int64) {
 
 // meet remembers that a person acted, and in which role. Of the people latest
 // seen at one instant, who is forgotten first does not depend on who came first.
-func (a *Account) meet(who uint64, role string, at int64) (forgotten int) {
+// lost reports whether a role may have gone by it: then the score may fall sooner.
+func (a *Account) meet(who uint64, role string, at int64) (forgotten int, lost bool) {
 	for i := range a.people {
 		p := &a.people[i]
 		if p.who != who {
 			continue
 		}
 		if at > p.at || at == p.at && role > p.role {
-			p.at, p.role = at, role
+			p.at = at
+			if p.role != role {
+				p.role, lost = strings.Clone(role), true
+			}
 		}
-		return 0
+		return 0, lost
 	}
-	a.people = append(a.people, person{who, at, role})
+	// The event's text is not the account's to keep.
+	a.people = append(a.people, person{who, at, strings.Clone(role)})
 	if len(a.people) <= maxPeople {
-		return 0
+		return 0, false
 	}
 	oldest := 0
 	for i, p := range a.people {
@@ -201,7 +211,7 @@ func (a *Account) meet(who uint64, role string, at int64) (forgotten int) {
 		}
 	}
 	a.people = slices.Delete(a.people, oldest, oldest+1)
-	return 1
+	return 1, true
 }
 
 // first reports whether nothing was counted yet in the once_per window of time

@@ -108,6 +108,7 @@ func (m *Model) enter(a *Account, t int64, out *Outcome) {
 	if !a.Begun || t > a.Clock {
 		a.Clock, a.Begun = t, true
 	}
+	a.quiet.moved()
 	a.expireMarks()
 	out.Changed = true
 }
@@ -141,7 +142,7 @@ func (m *Model) repeated(a *Account, e *Event, out *Outcome) bool {
 func (m *Model) count(a *Account, e *Event, matched []int, out *Outcome) []int {
 	who := e.Contact.identity()
 	multiplier := m.multiplier(e.Contact)
-	var positive bool
+	var positive, sooner bool
 	counted := matched[:0]
 	for _, i := range matched {
 		s := &m.signals[i]
@@ -158,16 +159,26 @@ func (m *Model) count(a *Account, e *Event, matched []int, out *Outcome) []int {
 			x = float64(e.Strength * multiplier)
 		}
 		a.add(s.number, x, e.Time, s.halfLife)
+		sooner = sooner || s.points < 0
 		counted = append(counted, i)
 	}
 	if positive && who != 0 {
-		out.Forgotten.People += a.meet(who, m.role(e.Contact), e.Time)
+		forgotten, lost := a.meet(who, m.role(e.Contact), e.Time)
+		out.Forgotten.People += forgotten
+		sooner = sooner || lost
 	}
 	for i := range m.surges {
 		s := &m.surges[i]
 		if slices.ContainsFunc(counted, func(k int) bool { return m.signals[k].group == s.group }) {
 			a.surge(s, e.Strength, e.Time)
+			// A late one may make the past look stronger, and end a surge sooner.
+			sooner = sooner || e.Time < a.Clock
 		}
+	}
+	// More points put a demotion off. They may bring a promotion nearer only where
+	// one can come by time alone.
+	if sooner || !m.falling(a) || !m.allCooled(a) {
+		a.quiet.stir()
 	}
 	return counted
 }
@@ -204,6 +215,7 @@ func (m *Model) applyProfile(a *Account, e *Event, out *Outcome) {
 	m.enter(a, e.Time, out)
 	a.profile, a.profileTime = e.Profile, e.Time
 	a.standing = m.stand(a.profile)
+	a.quiet.stir()
 	out.ProfileChanged = true
 	m.evaluate(a, because(CauseProfile), out)
 }
@@ -216,6 +228,7 @@ func (m *Model) applyErasure(a *Account, e *Event, out *Outcome) {
 	for _, identity := range e.Erased {
 		a.forget(Person(identity))
 	}
+	a.quiet.stir()
 	m.evaluate(a, because(CauseErasure), out)
 }
 
@@ -265,7 +278,7 @@ func (m *Model) Adopt(a *Account, before *Model, t int64) Outcome {
 func (m *Model) settle(a *Account) {
 	for i := range a.sums {
 		s := &a.sums[i]
-		if k, ok := m.byNumber[s.number]; ok {
+		if k, ok := m.signal(s.number); ok {
 			s.x *= decay(a.Clock-s.at, m.signals[k].halfLife)
 			s.at = a.Clock
 		}

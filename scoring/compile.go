@@ -148,7 +148,7 @@ func (c *compiler) defaultFloor(name string) float64 {
 }
 
 func (c *compiler) signals(m *Model) {
-	m.byNumber = make(map[uint32]int, len(c.spec.Signals))
+	m.byNumber = slices.Repeat([]int32{-1}, len(m.names.list))
 	seen := make(map[string]bool, len(c.spec.Signals))
 	for i, s := range c.spec.Signals {
 		path := fmt.Sprintf("signals[%d]", i)
@@ -160,7 +160,9 @@ func (c *compiler) signals(m *Model) {
 		if g, ok := c.groupOf[s.Group]; ok {
 			m.groups[g].signals = append(m.groups[g].signals, i)
 		}
-		m.byNumber[out.number] = i
+		if int(out.number) < len(m.byNumber) {
+			m.byNumber[out.number] = int32(i)
+		}
 		m.signals = append(m.signals, out)
 		if out.prefix {
 			m.prefixed = append(m.prefixed, i)
@@ -201,7 +203,12 @@ func (c *compiler) signal(path string, s SignalSpec) signal {
 		if err != nil {
 			c.fault(path+".match.where", "%q: %v", s.Where, err)
 		}
+		// A name in the text may be part of a longer one or of a text in it: then
+		// more is decoded than read. $env is everything.
+		all := strings.Contains(s.Where, "$env")
 		out.where = where
+		out.properties = all || strings.Contains(s.Where, "properties")
+		out.fields = all || strings.Contains(s.Where, "contact")
 	}
 	if s.HalfLife <= 0 {
 		c.fault(path+".half_life", "%s is not above 0: give a duration such as 7d, or never", FormatDuration(s.HalfLife))

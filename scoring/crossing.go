@@ -77,6 +77,7 @@ func (m *Model) shift(a *Account, to int, at int64) {
 	}
 	a.Seq, a.Clock, a.Begun = a.Seq+1, at, true
 	a.tier, a.tiered, a.entered = m.tiers[to].number, true, at
+	a.quiet.stir()
 }
 
 // Resume puts an account whose state was set back where its published history
@@ -88,6 +89,7 @@ func (m *Model) Resume(a *Account, seq uint64, to string, at int64) bool {
 		return false
 	}
 	a.Seq = seq
+	a.quiet.stir()
 	number, ok := m.names.numbers[tierName(to)]
 	if !ok {
 		return true

@@ -26,7 +26,7 @@ type Model struct {
 	signals   []signal
 	byType    map[string][]int // exact types → signals, prefixes included
 	prefixed  []int            // signals that match a prefix
-	byNumber  map[uint32]int   // dictionary number → signal
+	byNumber  []int32          // dictionary number → signal, -1 for none
 	committee committee
 	surges    []surge
 	min, max  float64
@@ -40,6 +40,7 @@ type Model struct {
 	stranger standing
 	// readings are spare, so that scoring allocates none.
 	readings *sync.Pool
+	titles   *titles
 }
 
 type icp struct {
@@ -77,6 +78,8 @@ type signal struct {
 	typ         string // without the star
 	prefix      bool
 	where       func(*Event) Truth // nil: always holds
+	properties  bool               // where may read Event.Properties
+	fields      bool               // where may read Contact.Fields
 	points      float64
 	halfLife    int64
 	limit       float64
@@ -126,7 +129,7 @@ const defaultWindow = 30 * Day
 // names must hold all of spec.Names().
 func Compile(spec Spec, hash string, conditions Conditions, names *Names) (*Model, error) {
 	c := compiler{spec: &spec, conditions: conditions, names: names}
-	m := &Model{spec: spec, hash: hash, names: names, readings: &sync.Pool{New: func() any { return new(reading) }}}
+	m := &Model{spec: spec, hash: hash, names: names, readings: &sync.Pool{New: func() any { return new(reading) }}, titles: &titles{}}
 	c.header()
 	c.profileRules(m)
 	c.contacts(m)
@@ -181,28 +184,50 @@ func (m *Model) Above(a *Account) (name string, min float64) {
 // last is the index of the worst tier, in which accounts begin.
 func (m *Model) last() int { return len(m.tiers) - 1 }
 
-// candidates are the signals whose match.type fits the event's type.
-func (m *Model) candidates(typ string) []int {
-	if found, ok := m.byType[typ]; ok {
-		return found
+// signal is the index of the signal with a dictionary number; false if this model
+// does not have it.
+func (m *Model) signal(number uint32) (int, bool) {
+	if int(number) >= len(m.byNumber) {
+		return 0, false
 	}
-	var found []int
-	for _, i := range m.prefixed {
-		if strings.HasPrefix(typ, m.signals[i].typ) {
-			found = append(found, i)
-		}
-	}
-	return found
+	k := m.byNumber[number]
+	return int(k), k >= 0
 }
 
 // matches appends to dst the signals that the event matches: type and where.
 func (m *Model) matches(dst []int, e *Event) []int {
-	for _, i := range m.candidates(e.Type) {
-		if w := m.signals[i].where; w == nil || w(e) == True {
-			dst = append(dst, i)
+	if exact, ok := m.byType[e.Type]; ok {
+		for _, i := range exact {
+			dst = m.holds(dst, i, e)
+		}
+		return dst
+	}
+	for _, i := range m.prefixed {
+		if strings.HasPrefix(e.Type, m.signals[i].typ) {
+			dst = m.holds(dst, i, e)
 		}
 	}
 	return dst
+}
+
+// holds appends signal i to dst if its `where` holds for the event.
+func (m *Model) holds(dst []int, i int, e *Event) []int {
+	if w := m.signals[i].where; w == nil || w(e) == True {
+		return append(dst, i)
+	}
+	return dst
+}
+
+// Reads tells whether a `where` may read the properties, or the contact's fields,
+// of an event of this type. Events may go without them where it says no.
+func (m *Model) Reads(typ string) (properties, fields bool) {
+	for i := range m.signals {
+		s := &m.signals[i]
+		if (s.properties || s.fields) && (typ == s.typ || s.prefix && strings.HasPrefix(typ, s.typ)) {
+			properties, fields = properties || s.properties, fields || s.fields
+		}
+	}
+	return properties, fields
 }
 
 // Matches reports whether any signal matches the event.
@@ -218,7 +243,7 @@ func (m *Model) multiplier(c *Contact) float64 {
 	}
 	label := c.Seniority
 	if label == "" {
-		label = firstMatch(m.seniority, c.Title)
+		label = m.labels(c.Title).seniority
 	}
 	if x, ok := m.spec.Contacts.Multipliers[label]; ok {
 		return x
@@ -231,22 +256,7 @@ func (m *Model) role(c *Contact) string {
 	if c.Role != "" {
 		return c.Role
 	}
-	return firstMatch(m.roles, c.Title)
-}
-
-// firstMatch is the label of the first pattern that matches the lower-cased
-// title. A contact without a title stays unknown, whatever a pattern would match.
-func firstMatch(patterns []pattern, title string) string {
-	if title == "" {
-		return unknownLabel
-	}
-	title = strings.ToLower(title)
-	for _, p := range patterns {
-		if p.re.MatchString(title) {
-			return p.is
-		}
-	}
-	return unknownLabel
+	return m.labels(c.Title).role
 }
 
 // standing is what a profile alone decides: the fit and the side of the ICP.

@@ -1,18 +1,24 @@
 package scoring
 
+import "strings"
+
 // Names is the dictionary that packed states use in place of names. It is
 // append-only: a number, once given, keeps its name for ever, so that models can
 // change without touching states. It is immutable; build a longer one to add.
 type Names struct {
 	list    []string
 	numbers map[string]uint32
+	roles   map[string]uint32 // by the role's own name
 }
 
 // NewNames makes a dictionary from a list in number order, as stored.
 func NewNames(list []string) *Names {
-	n := &Names{list: list, numbers: make(map[string]uint32, len(list))}
+	n := &Names{list: list, numbers: make(map[string]uint32, len(list)), roles: map[string]uint32{}}
 	for i, name := range list {
 		n.numbers[name] = uint32(i)
+		if role, ok := strings.CutPrefix(name, roleName("")); ok {
+			n.roles[role] = uint32(i)
+		}
 	}
 	return n
 }

@@ -19,8 +19,16 @@ const lastInstant = int64(253402300799999)
 // Between cuts the rules' answer does not change, so three looks at each stretch,
 // and a binary search where they differ, find the first millisecond.
 func (m *Model) NextCrossing(a *Account) (int64, bool) {
-	if !a.Begun || m.still(a) {
-		return 0, false
+	if !a.quiet.solved {
+		a.quiet.solve(m.solve(a))
+	}
+	return a.quiet.next, a.quiet.next != forEver
+}
+
+// solve is NextCrossing without memory; forEver for never.
+func (m *Model) solve(a *Account) int64 {
+	if !a.Begun || a.quiet.holds(forEver) || m.still(a) {
+		return forEver
 	}
 	s := solver{m: m, a: a, c: m.tier(a), since: m.borrow(), r: m.borrow()}
 	defer m.lend(s.since)
@@ -30,10 +38,10 @@ func (m *Model) NextCrossing(a *Account) (int64, bool) {
 	breaks := s.breaks()
 	for i := 1; i < len(breaks); i++ {
 		if at, ok := s.piece(breaks[i-1], breaks[i]); ok {
-			return at, true
+			return at
 		}
 	}
-	return 0, false
+	return forEver
 }
 
 // falling reports whether the account's score can only fall with time.
@@ -42,7 +50,7 @@ func (m *Model) falling(a *Account) bool {
 		return false
 	}
 	for i := range a.sums {
-		if k, ok := m.byNumber[a.sums[i].number]; ok && m.signals[k].points < 0 && a.sums[i].x > 0 {
+		if k, ok := m.signal(a.sums[i].number); ok && m.signals[k].points < 0 && a.sums[i].x > 0 {
 			return false
 		}
 	}
@@ -68,10 +76,14 @@ func (m *Model) still(a *Account) bool {
 // Quiet reports whether surely nothing crosses until t included. It is much
 // cheaper than NextCrossing; false only says that it can't tell.
 func (m *Model) Quiet(a *Account, t int64) bool {
-	if !a.Begun || t <= a.Clock || m.still(a) {
+	if !a.Begun || t <= a.Clock || a.quiet.holds(t) {
 		return true
 	}
-	if !m.plain {
+	if m.still(a) {
+		a.quiet.rest(forEver)
+		return true
+	}
+	if !m.plain || a.quiet.solved {
 		return false
 	}
 	lo, hi := m.borrow(), m.borrow()
@@ -84,7 +96,11 @@ func (m *Model) Quiet(a *Account, t int64) bool {
 			return false
 		}
 	}
-	return c == m.last() || lo.score >= m.tiers[c].min-m.tiers[c].hysteresis && !m.lacking(&m.tiers[c], lo, nil)
+	if c != m.last() && (lo.score < m.tiers[c].min-m.tiers[c].hysteresis || m.lacking(&m.tiers[c], lo, nil)) {
+		return false
+	}
+	a.quiet.rest(t)
+	return true
 }
 
 // solver looks for the next crossing of one account. Times are milliseconds
@@ -318,11 +334,11 @@ func (m *Model) Demotion(a *Account) (int64, bool) {
 	if start == m.last() {
 		return 0, false
 	}
+	at, ok := m.NextCrossing(a) // remembered there
 	future := *a
 	future.left = slices.Clone(a.left)
 	var since, r reading
 	for range 4 * len(m.tiers) {
-		at, ok := m.NextCrossing(&future)
 		if !ok {
 			return 0, false
 		}
@@ -333,6 +349,7 @@ func (m *Model) Demotion(a *Account) (int64, bool) {
 			return at, true
 		}
 		m.shift(&future, to, at)
+		at, ok = m.NextCrossing(&future)
 	}
 	return 0, false
 }

@@ -13,7 +13,7 @@ type reading struct {
 	raw    []float64 // sum by group, before cap and floor
 	points []float64 // by group
 	people int       // active
-	roles  []string  // distinct, `unknown` left out, sorted
+	roles  []string  // distinct, `unknown` left out
 	k      float64   // committee points
 	surges []bool    // by surge
 	adds   float64   // sum of the surges' points
@@ -27,7 +27,7 @@ func (m *Model) read(r *reading, a *Account, t int64) {
 	r.x = zeros(r.x, len(m.signals))
 	for i := range a.sums {
 		s := &a.sums[i]
-		if k, ok := m.byNumber[s.number]; ok {
+		if k, ok := m.signal(s.number); ok {
 			r.x[k] = s.x * decay(t-s.at, m.signals[k].halfLife)
 		}
 	}
@@ -77,7 +77,6 @@ func (m *Model) readCommittee(r *reading, a *Account, t int64) {
 			r.roles = append(r.roles, p.role)
 		}
 	}
-	slices.Sort(r.roles)
 	r.k = math.Min(m.committee.cap, float64(m.committee.perRole*float64(len(r.roles))))
 }
 
@@ -121,7 +120,7 @@ func (m *Model) bounds(lo, hi *reading, a *Account, t int64) {
 	lo.x, hi.x = zeros(lo.x, len(m.signals)), zeros(hi.x, len(m.signals))
 	for i := range a.sums {
 		s := &a.sums[i]
-		k, ok := m.byNumber[s.number]
+		k, ok := m.signal(s.number)
 		if !ok {
 			continue
 		}

@@ -1,6 +1,9 @@
 package scoring
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Receipt is the arithmetic behind a score at an instant. Its parts add up:
 // fit + groups + committee + surges + adjustment = score, and within a group the
@@ -83,7 +86,7 @@ func (m *Model) Receipt(a *Account, t int64) Receipt {
 func (m *Model) receipt(a *Account, r *reading) Receipt {
 	out := Receipt{
 		Score: r.score, Fit: m.fitReceipt(a), Groups: []GroupReceipt{}, Surges: []SurgeReceipt{},
-		Committee:  CommitteeReceipt{Points: r.k, People: r.people, Roles: append([]string{}, r.roles...)},
+		Committee:  CommitteeReceipt{Points: r.k, People: r.people, Roles: sorted(r.roles)},
 		ICP:        ICPReceipt{Inside: a.standing.inside, Unmet: append([]string{}, a.standing.unmet...)},
 		Adjustment: r.score - r.total,
 	}
@@ -137,5 +140,12 @@ func (m *Model) groupReceipt(g int, r *reading) GroupReceipt {
 		}
 		out.Signals = append(out.Signals, line)
 	}
+	return out
+}
+
+// sorted is a copy in order, never nil.
+func sorted(names []string) []string {
+	out := append([]string{}, names...)
+	slices.Sort(out)
 	return out
 }

@@ -42,7 +42,7 @@ func (c *scoreCmd) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	j := scoreJob{streams: s, cmd: c, decoder: codec.New(codec.Rules{NeedProperties: true})}
+	j := scoreJob{streams: s, cmd: c, decoder: codec.New(codec.Rules{Reads: m.Reads})}
 	defer j.close()
 	spool, err := j.temporary()
 	if err != nil {

@@ -48,7 +48,7 @@ func (b *rebuild) newReplay(ctx context.Context) (*replay, error) {
 	}
 	group := fmt.Sprintf("%s-rebuild-%d", b.cfg.Kafka.Group, b.result.Generation)
 	now := func() int64 { return time.Now().UnixMilli() }
-	rules := codec.Rules{Now: now, AgeAsArrived: true}
+	rules := codec.Rules{Now: now, AgeAsArrived: true, Reads: b.model.Reads}
 	src, err := newSource(b.cfg, group, b.transport, rules, letters.around, b.log)
 	if err != nil {
 		return nil, err

@@ -86,7 +86,7 @@ func Serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opts Opti
 func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opts Options) error {
 	s := &service{cfg: cfg, opts: opts, log: log, now: opts.Now}
 	if s.now == nil {
-		s.now = func() int64 { return time.Now().UnixMilli() }
+		s.now = failpoint.Clock(func() int64 { return time.Now().UnixMilli() })
 	}
 	err := s.open(ctx)
 	if err == nil {
@@ -235,7 +235,7 @@ func (s *service) openRelay() error {
 func (s *service) openSource() error {
 	t := s.cfg.Kafka.Topics
 	var err error
-	if s.source, err = newSource(s.cfg, s.cfg.Kafka.Group, s.transport, codec.Rules{Now: s.now}, decoding, s.log); err != nil {
+	if s.source, err = newSource(s.cfg, s.cfg.Kafka.Group, s.transport, codec.Rules{Now: s.now, Reads: s.model.Reads}, decoding, s.log); err != nil {
 		return err
 	}
 	s.source.Register(s.registry)
@@ -273,7 +273,7 @@ func newSource(cfg config.Config, group string, transport *conn.Transport, rules
 	}
 	t := cfg.Kafka.Topics
 	rules.FutureTolerance, rules.MaxEventAge = cfg.Events.FutureTolerance.Milliseconds(), cfg.Events.MaxAge.Milliseconds()
-	rules.MaxBytes, rules.ProfilesTopic, rules.NeedProperties = int(cfg.Events.MaxBytes), t.Profiles, true
+	rules.MaxBytes, rules.ProfilesTopic = int(cfg.Events.MaxBytes), t.Profiles
 	return source.New(source.Config{
 		Brokers: cfg.Kafka.Brokers, Group: group, InstanceID: instance,
 		// Profiles first: of inputs at one instant, what is known of an account

@@ -9,20 +9,12 @@ import (
 
 // touched are the accounts of a shard that a piece of work changed, in order of
 // their first change.
-type touched struct {
-	names    []string
-	profiles map[string]bool // whose profile changed
-	seen     map[string]bool
-}
+type touched struct{ entries []*entry }
 
-func newTouched() *touched {
-	return &touched{profiles: map[string]bool{}, seen: map[string]bool{}}
-}
-
-func (t *touched) add(name string) {
-	if !t.seen[name] {
-		t.seen[name] = true
-		t.names = append(t.names, name)
+func (t *touched) add(e *entry) {
+	if !e.touched {
+		e.touched = true
+		t.entries = append(t.entries, e)
 	}
 }
 
@@ -31,12 +23,17 @@ func (t *touched) add(name string) {
 func (l *lane) apply(ctx context.Context, s *shard, r *Round) (*work, error) {
 	w := &work{shard: s, step: Step{Shard: s.number}}
 	inputs := s.fresh()
-	if err := l.entries(ctx, s, accountsOf(inputs)); err != nil {
+	l.names = l.names[:0]
+	for _, in := range inputs {
+		l.names = append(l.names, in.Event.Account)
+	}
+	entries, err := l.entries(ctx, s, l.names)
+	if err != nil {
 		return nil, err
 	}
-	t := newTouched()
-	for _, in := range inputs {
-		if err := l.applyOne(ctx, w, t, in.Event); err != nil {
+	t := &touched{}
+	for i, in := range inputs {
+		if err := l.applyOne(ctx, w, t, entries[i], in.Event); err != nil {
 			return nil, err
 		}
 	}
@@ -56,21 +53,19 @@ func (l *lane) published(s *shard, r *Round) *Round {
 
 // fresh are the inputs that the shard has not seen.
 func (s *shard) fresh() []*Input {
-	fresh := s.inputs[:0:0]
-	for _, in := range s.inputs {
-		if in.Offset >= s.positions[in.Partition] {
+	fresh := s.unseen[:0]
+	var at int64
+	var of Partition
+	for i, in := range s.inputs {
+		if i == 0 || in.Partition != of {
+			of, at = in.Partition, s.positions[in.Partition]
+		}
+		if in.Offset >= at {
 			fresh = append(fresh, in)
 		}
 	}
+	s.unseen = fresh
 	return fresh
-}
-
-func accountsOf(inputs []*Input) []string {
-	names := make([]string, len(inputs))
-	for i, in := range inputs {
-		names[i] = in.Event.Account
-	}
-	return names
 }
 
 // moves are the positions that go with the inputs, or all where the round says so.
@@ -87,8 +82,10 @@ func (s *shard) moves(inputs []*Input, r *Round) []Move {
 			moves = append(moves, Move{Partition: p, From: from, To: to})
 		}
 	}
-	for _, in := range inputs {
-		add(in.Partition, r.Ends)
+	for i, in := range inputs {
+		if i == 0 || in.Partition != inputs[i-1].Partition {
+			add(in.Partition, r.Ends)
+		}
 	}
 	if r.Everywhere {
 		for p := range r.Ends {
@@ -101,8 +98,7 @@ func (s *shard) moves(inputs []*Input, r *Round) []Move {
 	return moves
 }
 
-func (l *lane) applyOne(ctx context.Context, w *work, t *touched, ev *scoring.Event) error {
-	e := w.shard.accounts[ev.Account]
+func (l *lane) applyOne(ctx context.Context, w *work, t *touched, e *entry, ev *scoring.Event) error {
 	var before *scoring.Profile
 	if ev.Kind == scoring.KindProfile || ev.Kind == scoring.KindTombstone {
 		before, _ = e.account.Profile()
@@ -112,32 +108,32 @@ func (l *lane) applyOne(ctx context.Context, w *work, t *touched, ev *scoring.Ev
 	if ev.Kind == scoring.KindTombstone || out.Effect == scoring.Duplicate || out.Effect == scoring.Outdated {
 		// Written even where nothing changed: if what is remembered is old, because
 		// another instance made or erased the account, the version says so.
-		t.add(ev.Account)
+		t.add(e)
 	}
 	if out.ProfileChanged {
-		t.profiles[ev.Account] = true
+		e.profileChanged = true
 		if err := l.e.moveAliases(ctx, ev, before); err != nil {
 			return err
 		}
 	}
-	return l.note(w, t, ev.Account, &out)
+	return l.note(w, t, e, &out)
 }
 
 // note takes an outcome into the work.
-func (l *lane) note(w *work, t *touched, account string, out *scoring.Outcome) error {
+func (l *lane) note(w *work, t *touched, e *entry, out *scoring.Outcome) error {
 	if out.Changed {
-		t.add(account)
+		t.add(e)
 	}
 	w.forgotten.Identities += out.Forgotten.Identities
 	w.forgotten.Marks += out.Forgotten.Marks
 	w.forgotten.People += out.Forgotten.People
 	for i := range out.Crossings {
 		c := &out.Crossings[i]
-		value, err := l.e.encoder.Change(account, c)
+		value, err := l.e.encoder.Change(e.name, c)
 		if err != nil {
-			return fmt.Errorf("encode %s/%d: %w", account, c.Seq, err)
+			return fmt.Errorf("encode %s/%d: %w", e.name, c.Seq, err)
 		}
-		w.step.Outbox = append(w.step.Outbox, Message{Account: account, Value: value})
+		w.step.Outbox = append(w.step.Outbox, Message{Account: e.name, Value: value})
 		w.crossings = append(w.crossings, c.Cause.Kind)
 	}
 	return nil
@@ -146,12 +142,14 @@ func (l *lane) note(w *work, t *touched, account string, out *scoring.Outcome) e
 // writeAll adds the stored form of every touched account to the work. Where the
 // accounts were swept, it is up to this instant, and the due instants are exact.
 func (l *lane) writeAll(w *work, t *touched, swept int64) error {
-	for _, name := range t.names {
-		e := w.shard.accounts[name]
-		write, err := e.write(l.e.model, name, t.profiles[name], swept)
+	w.step.Writes = make([]Write, 0, len(t.entries))
+	for _, e := range t.entries {
+		write, packed, err := e.write(l.e.model, l.packed, swept)
 		if err != nil {
 			return err
 		}
+		l.packed = packed
+		e.touched, e.profileChanged = false, false
 		w.step.Writes = append(w.step.Writes, write)
 	}
 	return nil

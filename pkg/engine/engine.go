@@ -175,7 +175,7 @@ func endsOf(inputs []Input, n int) map[Partition]int64 {
 // run takes a round through the lanes.
 func (e *Engine) run(ctx context.Context, r Round) error {
 	for _, l := range e.lanes {
-		l.begin(&r)
+		l.begin()
 	}
 	for i := range r.Inputs {
 		in := &r.Inputs[i]

@@ -10,10 +10,15 @@ import (
 
 // entry is an account in hand: decoded, with what the store holds beside it.
 type entry struct {
+	name    string
 	account *scoring.Account
 	version uint64 // as stored
 	armed   int64  // due instant as stored, NoDue for none
 	tier    string // tier listing as stored, "" for none
+
+	// What the work in hand has changed.
+	touched        bool
+	profileChanged bool
 }
 
 var errEnvelope = errors.New("broken state: no due instant")
@@ -21,8 +26,9 @@ var errEnvelope = errors.New("broken state: no due instant")
 // open makes an entry of a stored record. The state is the armed due instant
 // (0 for none, else instant + 1, as an unsigned varint) and the packed account.
 func open(m *scoring.Model, r Record) (*entry, error) {
-	e := &entry{version: r.Version, armed: NoDue, account: &scoring.Account{}}
+	e := &entry{version: r.Version, armed: NoDue}
 	if r.State == nil {
+		e.account = &scoring.Account{}
 		m.Open(e.account)
 		return e, nil
 	}
@@ -45,6 +51,12 @@ func open(m *scoring.Model, r Record) (*entry, error) {
 		a.SetProfile(p, at)
 	}
 	m.Open(a)
+	// Nothing crosses before the armed instant, and where none is armed, nothing ever.
+	if e.armed == NoDue {
+		a.Rest(NoDue)
+	} else {
+		a.Rest(e.armed - 1)
+	}
 	e.account, e.tier = a, listed(m, a)
 	return e, nil
 }
@@ -70,30 +82,35 @@ func listed(m *scoring.Model, a *scoring.Account) string {
 // write is the stored form of the entry as it is now; the entry then holds what
 // will be stored. An account that was erased keeps a few bytes: without them its
 // versions would repeat, and who remembers it from before could write over it.
-func (e *entry) write(m *scoring.Model, account string, profileChanged bool, swept int64) (Write, error) {
-	w := Write{Account: account, Was: e.version, TierWas: e.tier, Tier: listed(m, e.account), Due: KeepDue}
+//
+// The state is appended to buf; what is returned of it stays valid whatever is
+// appended later.
+func (e *entry) write(m *scoring.Model, buf []byte, swept int64) (Write, []byte, error) {
+	w := Write{Account: e.name, Was: e.version, TierWas: e.tier, Tier: listed(m, e.account), Due: KeepDue}
 	if e.account.Empty() && e.version == 0 {
-		return w, nil // nothing is known and nothing stored: only the version is checked
+		return w, buf, nil // nothing is known and nothing stored: only the version is checked
 	}
 	w.Due = e.arm(m, swept)
 	armed := uint64(0)
 	if e.armed != NoDue {
 		armed = uint64(e.armed) + 1
 	}
-	w.State = m.Pack(binary.AppendUvarint(nil, armed), e.account)
-	if profileChanged {
+	start := len(buf)
+	buf = m.Pack(binary.AppendUvarint(buf, armed), e.account)
+	w.State = buf[start:len(buf):len(buf)]
+	if e.profileChanged {
 		w.Profile = []byte{}
 		if p, at := e.account.Profile(); p != nil {
 			packed, err := scoring.PackProfile(p, at)
 			if err != nil {
-				return Write{}, fmt.Errorf("account %q: %w", account, err)
+				return Write{}, buf, fmt.Errorf("account %q: %w", e.name, err)
 			}
 			w.Profile = packed
 		}
 	}
 	e.version++
 	e.tier = w.Tier
-	return w, nil
+	return w, buf, nil
 }
 
 // arm decides what becomes of the stored due instant. Moving one costs more than

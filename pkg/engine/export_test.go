@@ -1,13 +1,9 @@
 package engine
 
-// Cached is how many decoded accounts are in memory, and how many the lanes think
-// there are.
-func (e *Engine) Cached() (held, counted int) {
+// Cached is how many decoded accounts are in memory.
+func (e *Engine) Cached() (n int) {
 	for _, l := range e.lanes {
-		counted += l.kept
-		for _, s := range l.shards {
-			held += len(s.accounts)
-		}
+		n += l.kept()
 	}
-	return held, counted
+	return n
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"tidemark/pkg/failpoint"
 	"tidemark/scoring"
@@ -15,7 +18,11 @@ type lane struct {
 	shards map[int]*shard
 	order  []int // the shards' numbers, ascending
 	bound  int   // decoded accounts kept
-	kept   int
+
+	// Memory that is used again with each piece of work.
+	names  []string
+	found  []*entry
+	packed []byte // states on their way to the store
 }
 
 // shard is what a lane knows of one shard.
@@ -26,6 +33,7 @@ type shard struct {
 	due       int64 // the earliest due instant, as far as is known
 
 	inputs []*Input // of the round in hand
+	unseen []*Input // those of them that the positions do not cover
 }
 
 func newLane(e *Engine, index, lanes, bound int) *lane {
@@ -37,7 +45,7 @@ func newLane(e *Engine, index, lanes, bound int) *lane {
 	return l
 }
 
-func (l *lane) begin(*Round) {
+func (l *lane) begin() {
 	for _, s := range l.shards {
 		s.inputs = s.inputs[:0]
 	}
@@ -77,10 +85,7 @@ func (l *lane) forgetAll() {
 	}
 }
 
-func (l *lane) forget(s *shard) {
-	l.kept -= len(s.accounts)
-	clear(s.accounts)
-}
+func (l *lane) forget(s *shard) { clear(s.accounts) }
 
 // run applies the round's inputs to the lane's shards and commits them, then
 // sweeps what is due.
@@ -90,6 +95,9 @@ func (l *lane) run(ctx context.Context, r *Round) error {
 		if s := l.shards[n]; len(s.inputs) > 0 || r.Everywhere {
 			busy = append(busy, s)
 		}
+	}
+	if err := l.preload(ctx, busy); err != nil {
+		return err
 	}
 	err := l.commitAll(ctx, busy, func(ctx context.Context, s *shard) (*work, error) { return l.apply(ctx, s, r) })
 	if err != nil {
@@ -101,7 +109,12 @@ func (l *lane) run(ctx context.Context, r *Round) error {
 
 // commitAll prepares the work of each shard, commits all in one trip, and does
 // again what another writer overtook.
-func (l *lane) commitAll(ctx context.Context, shards []*shard, prepare func(context.Context, *shard) (*work, error)) error {
+func (l *lane) commitAll(ctx context.Context, shards []*shard, prepare func(context.Context, *shard) (*work, error)) (err error) {
+	defer func() {
+		if err != nil {
+			l.forgetAll() // some may hold what was not stored
+		}
+	}()
 	for attempt := 0; len(shards) > 0; attempt++ {
 		failpoint.Hit(failpoint.BeforeApply)
 		works, err := l.prepareAll(ctx, shards, prepare)
@@ -124,6 +137,7 @@ func (l *lane) commitAll(ctx context.Context, shards []*shard, prepare func(cont
 
 func (l *lane) prepareAll(ctx context.Context, shards []*shard, prepare func(context.Context, *shard) (*work, error)) ([]*work, error) {
 	works := make([]*work, 0, len(shards))
+	l.packed = l.packed[:0]
 	for _, s := range shards {
 		w, err := prepare(ctx, s)
 		if err != nil {
@@ -207,33 +221,83 @@ func (l *lane) readPositions(ctx context.Context) error {
 	return nil
 }
 
-// entries returns the accounts named, loading the missing in one trip.
-func (l *lane) entries(ctx context.Context, s *shard, names []string) error {
-	var missing []string
-	for _, name := range names {
-		if _, ok := s.accounts[name]; !ok {
-			missing = append(missing, name)
-			s.accounts[name] = nil
-		}
+// entries returns the accounts named, in that order, loading the missing in one
+// trip. The list is valid until the next call.
+func (l *lane) entries(ctx context.Context, s *shard, names []string) ([]*entry, error) {
+	if err := l.fetch(ctx, s, s.missing(names)); err != nil {
+		return nil, err
 	}
-	if len(missing) == 0 {
+	l.found = l.found[:0]
+	for _, name := range names {
+		l.found = append(l.found, s.accounts[name])
+	}
+	return l.found, nil
+}
+
+// missing are the accounts named that are not in memory, each once.
+func (s *shard) missing(names []string) []string {
+	var missing []string
+	var seen map[string]bool
+	for _, name := range names {
+		if _, ok := s.accounts[name]; ok || seen[name] {
+			continue
+		}
+		if seen == nil {
+			seen = map[string]bool{}
+		}
+		// The event's text is not ours to keep.
+		name = strings.Clone(name)
+		seen[name] = true
+		missing = append(missing, name)
+	}
+	return missing
+}
+
+// fetch takes accounts into memory. Several shards may be fetched at once.
+func (l *lane) fetch(ctx context.Context, s *shard, names []string) error {
+	if len(names) == 0 {
 		return nil
 	}
-	records, err := l.load(ctx, s, missing)
-	for i, name := range missing {
-		if err != nil {
-			delete(s.accounts, name)
-			continue
-		}
-		var e *entry
-		if e, err = open(l.e.model, records[i]); err != nil {
-			delete(s.accounts, name)
-			continue
-		}
-		s.accounts[name] = e
-		l.kept++
+	records, err := l.load(ctx, s, names)
+	if err != nil {
+		return err
 	}
-	return err
+	for i, name := range names {
+		e, err := open(l.e.model, records[i])
+		if err != nil {
+			return err
+		}
+		s.put(name, e)
+	}
+	return nil
+}
+
+func (s *shard) put(name string, e *entry) {
+	e.name = name
+	s.accounts[name] = e
+}
+
+// preload takes the accounts of the round's inputs into memory, all shards at once.
+func (l *lane) preload(ctx context.Context, shards []*shard) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, s := range shards {
+		l.names = l.names[:0]
+		for _, in := range s.fresh() {
+			l.names = append(l.names, in.Event.Account)
+		}
+		if missing := s.missing(l.names); len(missing) > 0 {
+			group.Go(func() error { return l.fetch(ctx, s, missing) })
+		}
+	}
+	return group.Wait()
+}
+
+// kept is how many decoded accounts are in memory.
+func (l *lane) kept() (n int) {
+	for _, s := range l.shards {
+		n += len(s.accounts)
+	}
+	return n
 }
 
 func (l *lane) load(ctx context.Context, s *shard, names []string) (records []Record, err error) {
@@ -247,14 +311,15 @@ func (l *lane) load(ctx context.Context, s *shard, names []string) (records []Re
 // shrink drops decoded accounts above the bound, any of them: they are loaded
 // again when they are needed.
 func (l *lane) shrink() {
+	over := l.kept() - l.bound
 	for _, n := range l.order {
 		s := l.shards[n]
 		for name := range s.accounts {
-			if l.kept <= l.bound {
+			if over <= 0 {
 				return
 			}
 			delete(s.accounts, name)
-			l.kept--
+			over--
 		}
 	}
 }

@@ -107,15 +107,16 @@ func (r *rebase) batch(ctx context.Context, l *lane, s *shard, names []string) e
 
 func (r *rebase) prepare(ctx context.Context, l *lane, s *shard, names []string) (*work, []Correction, error) {
 	w := &work{shard: s, step: Step{Shard: s.number}}
-	if err := l.entries(ctx, s, names); err != nil {
+	entries, err := l.entries(ctx, s, names)
+	if err != nil {
 		return nil, nil, err
 	}
 	var corrected []Correction
-	t := newTouched()
-	for _, name := range names {
-		told := r.told[name]
-		out := l.e.model.Rebase(s.accounts[name].account, told.Seq, told.Tier, r.at)
-		if err := l.note(w, t, name, &out); err != nil {
+	t := &touched{}
+	for _, e := range entries {
+		told := r.told[e.name]
+		out := l.e.model.Rebase(e.account, told.Seq, told.Tier, r.at)
+		if err := l.note(w, t, e, &out); err != nil {
 			return nil, nil, err
 		}
 		for i := range out.Crossings {

@@ -45,15 +45,16 @@ func (l *lane) resume(ctx context.Context, s *shard, list []Published) (w *work,
 	for i, p := range list {
 		names[i] = p.Account
 	}
-	if err := l.entries(ctx, s, names); err != nil {
+	entries, err := l.entries(ctx, s, names)
+	if err != nil {
 		return nil, 0, err
 	}
-	t := newTouched()
-	for _, p := range list {
-		if l.e.model.Resume(s.accounts[p.Account].account, p.Seq, p.To, p.At) {
-			t.add(p.Account)
+	t := &touched{}
+	for i, p := range list {
+		if l.e.model.Resume(entries[i].account, p.Seq, p.To, p.At) {
+			t.add(entries[i])
 			w.step.Outbox = append(w.step.Outbox, Message{Account: p.Account, Value: p.Value})
 		}
 	}
-	return w, len(t.names), l.writeAll(w, t, UnknownWatermark)
+	return w, len(t.entries), l.writeAll(w, t, UnknownWatermark)
 }

@@ -63,20 +63,21 @@ func (l *lane) adopt(ctx context.Context, s *shard, before *scoring.Model, names
 	if err != nil {
 		return nil, err
 	}
-	t := newTouched()
+	t := &touched{}
+	seen := map[string]bool{}
 	for i, name := range names {
-		if t.seen[name] {
+		if seen[name] {
 			continue
 		}
+		seen[name] = true
 		e, err := open(before, records[i])
 		if err != nil {
 			return nil, err
 		}
 		out := l.e.model.Adopt(e.account, before, at)
-		s.accounts[name] = e
-		l.kept++
-		t.add(name)
-		if err := l.note(w, t, name, &out); err != nil {
+		s.put(name, e)
+		t.add(e)
+		if err := l.note(w, t, e, &out); err != nil {
 			return nil, err
 		}
 	}

@@ -131,7 +131,7 @@ func TestRescoreKeepsMemoryBounded(t *testing.T) {
 		inputs = append(inputs, visit(web, int64(1000+i), name, start+hour))
 	}
 	process(t, e, round(inputs...))
-	if held, counted := e.Cached(); held != counted || held > 10 {
-		t.Errorf("got %d accounts in memory and %d counted, want at most 10", held, counted)
+	if held := e.Cached(); held > 10 {
+		t.Errorf("got %d accounts in memory, want at most 10", held)
 	}
 }

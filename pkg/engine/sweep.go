@@ -44,17 +44,18 @@ func (l *lane) advance(ctx context.Context, s *shard, watermark int64) (*work, e
 	if err != nil {
 		return nil, err
 	}
-	if err := l.entries(ctx, s, names); err != nil {
+	entries, err := l.entries(ctx, s, names)
+	if err != nil {
 		return nil, err
 	}
 	if len(names) > 0 {
 		w.step.Moves = s.guards(l.e.ends)
 	}
-	t := newTouched()
-	for _, name := range names {
-		out := l.e.model.Advance(s.accounts[name].account, watermark)
-		t.add(name) // crossed or not: the due instant is armed anew
-		if err := l.note(w, t, name, &out); err != nil {
+	t := &touched{}
+	for _, e := range entries {
+		out := l.e.model.Advance(e.account, watermark)
+		t.add(e) // crossed or not: the due instant is armed anew
+		if err := l.note(w, t, e, &out); err != nil {
 			return nil, err
 		}
 	}

@@ -107,7 +107,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		process(t, e, round(inputs...))
 	}
 	f.read = func(string) error { // one lane: nobody else is at it
-		held, _ := e.Cached()
+		held := e.Cached()
 		most = max(most, held)
 		return nil
 	}
@@ -115,8 +115,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	if most > bound+500 { // a turn of one shard
 		t.Errorf("got up to %d accounts in memory, want at most %d and a turn's", most, bound)
 	}
-	if held, counted := e.Cached(); held != counted || held > bound {
-		t.Errorf("got %d accounts in memory and %d counted, want at most %d", held, counted, bound)
+	if held := e.Cached(); held > bound {
+		t.Errorf("got %d accounts in memory, want at most %d", held, bound)
 	}
 	if got := len(outbox(t, s)); got != accounts {
 		t.Errorf("got %d accounts with crossings, want %d", got, accounts)

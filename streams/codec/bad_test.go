@@ -13,9 +13,9 @@ var clock = time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC).UnixMilli()
 
 func decoder() *codec.Decoder {
 	return codec.New(codec.Rules{
-		Now:            func() int64 { return clock },
-		ProfilesTopic:  "account-profiles",
-		NeedProperties: true,
+		Now:           func() int64 { return clock },
+		ProfilesTopic: "account-profiles",
+		Reads:         func(string) (properties, fields bool) { return true, true },
 	})
 }
 

@@ -26,7 +26,10 @@ func (e *envelope) contact(n int, fields bool) (*scoring.Contact, *Bad) {
 			other = true
 		}
 	})
-	c := &scoring.Contact{}
+	c := e.person
+	if c == nil {
+		c = &scoring.Contact{}
+	}
 	given := other
 	for i, target := range [len(contactFields)]*string{&c.ID, &c.Email, &c.Title, &c.Seniority, &c.Role} {
 		given = given || e.doc.kind(at[i]) != kindNull

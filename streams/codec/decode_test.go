@@ -348,7 +348,9 @@ func BenchmarkDecode(b *testing.B) {
 	for _, name := range []string{"structured", "binary"} {
 		for _, need := range []bool{false, true} {
 			b.Run(name+map[bool]string{false: "", true: "-properties"}[need], func(b *testing.B) {
-				d := codec.New(codec.Rules{Now: func() int64 { return clock }, NeedProperties: need})
+				d := codec.New(codec.Rules{
+					Now: func() int64 { return clock }, Reads: func(string) (bool, bool) { return need, need },
+				})
 				b.ReportAllocs()
 				b.SetBytes(int64(len(records[name].Value)))
 				for b.Loop() {

@@ -52,9 +52,9 @@ type Rules struct {
 	// ProfilesTopic is where a record without a value erases the account that
 	// its key names.
 	ProfilesTopic string
-	// NeedProperties asks for Event.Properties and Contact.Fields. They are most
-	// of the cost of decoding, and only expressions read them.
-	NeedProperties bool
+	// Reads tells whether anybody reads Event.Properties and Contact.Fields of
+	// events of a type: they are most of the cost of decoding. Nil: nobody does.
+	Reads func(typ string) (properties, fields bool)
 }
 
 // Decoder makes events of records. It is safe for concurrent use.
@@ -82,16 +82,12 @@ func New(rules Rules) *Decoder {
 func (d *Decoder) Decode(r *Record) ([]*scoring.Event, *Bad) {
 	doc := d.document()
 	defer d.release(doc)
-	// The event and its list of one are a single allocation.
-	one := &struct {
-		event scoring.Event
-		list  [1]*scoring.Event
-	}{}
-	if fault := d.decode(doc, r, &one.event); fault != nil {
+	s := doc.slot()
+	if fault := d.decode(doc, r, s); fault != nil {
 		return nil, fault
 	}
-	one.list[0] = &one.event
-	return one.list[:], nil
+	s.list[0] = &s.event
+	return s.list[:], nil
 }
 
 // DecodeLine reads a line of a JSON lines file: one CloudEvent in structured
@@ -99,7 +95,7 @@ func (d *Decoder) Decode(r *Record) ([]*scoring.Event, *Bad) {
 func (d *Decoder) DecodeLine(line []byte, arrived int64) (*scoring.Event, *Bad) {
 	doc := d.document()
 	defer d.release(doc)
-	event := &scoring.Event{}
+	s := doc.slot()
 	if fault := d.tooLarge(len(line)); fault != nil {
 		return nil, fault
 	}
@@ -109,11 +105,11 @@ func (d *Decoder) DecodeLine(line []byte, arrived int64) (*scoring.Event, *Bad) 
 	if doc.kind(0) != kindObject {
 		return nil, bad(Malformed, "line: %s, a CloudEvent is an object", doc.kind(0))
 	}
-	event.Arrived = arrived
-	if fault := d.structured(doc, event); fault != nil {
+	s.event.Arrived = arrived
+	if fault := d.structured(doc, s); fault != nil {
 		return nil, fault
 	}
-	return event, nil
+	return &s.event, nil
 }
 
 // keptNodes is the largest document that stays in the pool.
@@ -129,14 +125,14 @@ func (d *Decoder) release(doc *document) {
 }
 
 // decode finds the content mode and fills the event.
-func (d *Decoder) decode(doc *document, r *Record, event *scoring.Event) *Bad {
-	event.Arrived = r.Time
+func (d *Decoder) decode(doc *document, r *Record, s *slot) *Bad {
+	s.event.Arrived = r.Time
 	headers := headersOf(r.Headers)
 	if fault := d.tooLarge(len(r.Value) + headers.size); fault != nil {
 		return fault
 	}
 	if r.Value == nil && r.Topic == d.rules.ProfilesTopic && r.Topic != "" {
-		return d.tombstone(r, event)
+		return d.tombstone(r, &s.event)
 	}
 	switch media := headers.media; {
 	case media == "application/cloudevents+json":
@@ -146,13 +142,13 @@ func (d *Decoder) decode(doc *document, r *Record, event *scoring.Event) *Bad {
 	case strings.HasPrefix(media, "application/cloudevents"):
 		return bad(Malformed, "content-type: %s is not read, only application/cloudevents+json is", show([]byte(media)))
 	case headers.attributes[specversion].present:
-		return d.binary(doc, r, &headers, event)
+		return d.binary(doc, r, &headers, s)
 	}
 	if !doc.parse(r.Value) || doc.kind(0) != kindObject ||
 		headers.media != "application/cloudevents+json" && doc.member(0, "specversion") == none {
 		return notStructured(doc, r, &headers)
 	}
-	return d.structured(doc, event)
+	return d.structured(doc, s)
 }
 
 // notStructured says why a record that is not in binary mode cannot be read in

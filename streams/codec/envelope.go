@@ -56,8 +56,9 @@ type attribute struct {
 // envelope is a CloudEvent before its data is looked at.
 type envelope struct {
 	attributes [attributes]attribute
-	doc        *document // of the data
-	data       int       // node of doc, or none
+	doc        *document        // of the data
+	data       int              // node of doc, or none
+	person     *scoring.Contact // to be filled, if there is one; nil: make one
 }
 
 // headers are what the headers of a record say. Of a key that comes more than
@@ -116,8 +117,8 @@ func isJSON(media string) bool {
 
 // binary reads a record in binary mode: attributes in ce_ headers, the value is
 // the data.
-func (d *Decoder) binary(doc *document, r *Record, h *headers, event *scoring.Event) *Bad {
-	e := envelope{attributes: h.attributes, doc: doc, data: none}
+func (d *Decoder) binary(doc *document, r *Record, h *headers, s *slot) *Bad {
+	e := envelope{attributes: h.attributes, doc: doc, data: none, person: &s.contact}
 	for i := range e.attributes {
 		if !utf8.Valid(e.attributes[i].text) {
 			return bad(Malformed, "ce_%s: not valid UTF-8", names[i])
@@ -132,12 +133,12 @@ func (d *Decoder) binary(doc *document, r *Record, h *headers, event *scoring.Ev
 		}
 		e.data = 0
 	}
-	return d.fill(&e, event)
+	return d.fill(&e, &s.event)
 }
 
 // structured reads the object that doc holds as a CloudEvent.
-func (d *Decoder) structured(doc *document, event *scoring.Event) *Bad {
-	e := envelope{doc: doc, data: none}
+func (d *Decoder) structured(doc *document, s *slot) *Bad {
+	e := envelope{doc: doc, data: none, person: &s.contact}
 	encoded := none
 	doc.members(0, func(key []byte, value int) {
 		if n := attributeOf(key); n != none {
@@ -152,7 +153,7 @@ func (d *Decoder) structured(doc *document, event *scoring.Event) *Bad {
 		}
 	})
 	if doc.kind(encoded) == kindNull {
-		return d.fill(&e, event)
+		return d.fill(&e, &s.event)
 	}
 	if doc.kind(e.data) != kindNull {
 		return bad(BadAttribute, "data_base64: there is data as well, only one of them is allowed")
@@ -160,7 +161,7 @@ func (d *Decoder) structured(doc *document, event *scoring.Event) *Bad {
 	if fault := e.decodeBase64(encoded); fault != nil {
 		return fault
 	}
-	return d.fill(&e, event)
+	return d.fill(&e, &s.event)
 }
 
 // decodeBase64 makes the JSON within data_base64 the data.
@@ -213,7 +214,7 @@ func (e *envelope) required(n int) (string, *Bad) {
 	if a.kind != kindString {
 		return "", bad(BadAttribute, "%s: %s, must be a string", names[n], a.kind)
 	}
-	return string(a.text), nil
+	return e.doc.keep(a.text), nil
 }
 
 // account is the subject as an account id, empty where there is none.
@@ -224,6 +225,9 @@ func (e *envelope) account() (string, *Bad) {
 	}
 	if a.kind != kindString {
 		return "", bad(BadAttribute, "subject: %s, must be a string", a.kind)
+	}
+	if plainID(a.text) {
+		return e.doc.keep(a.text), nil
 	}
 	return accountID("subject", a.text)
 }

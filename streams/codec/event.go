@@ -45,7 +45,7 @@ func (d *Decoder) fill(e *envelope, event *scoring.Event) (fault *Bad) {
 	case scoring.KindErasure:
 		return e.fillErasure(event)
 	}
-	return e.fillActivity(event, d.rules.NeedProperties)
+	return e.fillActivity(event, d.rules.Reads)
 }
 
 func kindOf(typ string) scoring.Kind {
@@ -112,13 +112,17 @@ func span(ms int64) string {
 }
 
 // fillActivity reads the data of events and outcomes.
-func (e *envelope) fillActivity(event *scoring.Event, properties bool) *Bad {
+func (e *envelope) fillActivity(event *scoring.Event, reads func(string) (bool, bool)) *Bad {
 	event.Strength = 1
+	var properties, fields bool
+	if reads != nil {
+		properties, fields = reads(event.Type)
+	}
 	data, fault := e.members()
 	if fault != nil {
 		return fault
 	}
-	if event.Contact, fault = e.contact(data.contact, properties); fault != nil {
+	if event.Contact, fault = e.contact(data.contact, fields); fault != nil {
 		return fault
 	}
 	if data.strength != none {
@@ -180,6 +184,17 @@ func (e *envelope) strength(n int) (float64, *Bad) {
 	}
 	// The sum makes a plain zero of -0.
 	return f + 0, nil
+}
+
+// plainID reports whether a text is an account id as it stands, as most are: then
+// accountID would change nothing.
+func plainID(text []byte) bool {
+	for _, c := range text {
+		if c <= ' ' || c >= 0x7f || c >= 'A' && c <= 'Z' {
+			return false
+		}
+	}
+	return len(text) <= maxAccountBytes
 }
 
 // accountID is a text as an account id: trimmed, lower-cased and checked.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -45,6 +46,10 @@ type document struct {
 	text  []byte
 	nodes []node
 	fault string // why the text is not JSON, without any of the text
+
+	// What outlives the document is taken from here.
+	slots []slot
+	kept  *strings.Builder
 }
 
 // parse reads text, which must be one JSON value in UTF-8. A byte order mark in
@@ -206,25 +211,37 @@ func (d *document) close(at, end int) int {
 func (d *document) quoted(i int) int {
 	i++
 	start, escaped := i, false
-	for i < len(d.text) {
-		switch c := d.text[i]; {
-		case c == '"':
+	for {
+		for i < len(d.text) && !special[d.text[i]] {
+			i++
+		}
+		if i >= len(d.text) {
+			return d.fail(i, "")
+		}
+		switch d.text[i] {
+		case '"':
 			d.add(kindString, escaped, start, i)
 			return i + 1
-		case c < 0x20:
-			return d.fail(i, "a control character in a string")
-		case c == '\\':
+		case '\\':
 			n := escapeLength(d.text[i:])
 			if n == 0 {
 				return d.fail(i, "a bad escape")
 			}
 			i, escaped = i+n, true
 		default:
-			i++
+			return d.fail(i, "a control character in a string")
 		}
 	}
-	return d.fail(i, "")
 }
+
+// special are the bytes of a string that are not just text.
+var special = func() (set [256]bool) {
+	for c := range 0x20 {
+		set[c] = true
+	}
+	set['"'], set['\\'] = true, true
+	return set
+}()
 
 // escapeLength is the length of the escape that s begins with, 0 for a bad one.
 func escapeLength(s []byte) int {

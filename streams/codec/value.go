@@ -24,7 +24,7 @@ func (d *document) bytes(n int) []byte {
 	return d.raw(n)
 }
 
-func (d *document) string(n int) string { return string(d.bytes(n)) }
+func (d *document) string(n int) string { return d.keep(d.bytes(n)) }
 
 // float is the number at n. The parser has made sure that it fits.
 func (d *document) float(n int) float64 {

@@ -105,7 +105,7 @@ func history(t *testing.T, w *traffic.World, end time.Duration) []change {
 		t.Fatal(err)
 	}
 	defer func() { _ = spool.Close() }()
-	decoder := codec.New(codec.Rules{NeedProperties: true})
+	decoder := codec.New(codec.Rules{Reads: func(string) (properties, fields bool) { return true, true }})
 	decode := func(e traffic.Event) *scoring.Event {
 		line, err := e.CloudEvent(began)
 		if err != nil {
