@@ -3,6 +3,7 @@ package scoring
 import (
 	"math"
 	"slices"
+	"sort"
 )
 
 // lastInstant is the end of the year 9999, the last that RFC 3339 can write. A
@@ -36,7 +37,13 @@ func (m *Model) solve(a *Account) int64 {
 	m.read(s.since, a, a.Clock)
 	s.setTargets()
 	breaks := s.breaks()
-	for i := 1; i < len(breaks); i++ {
+	first := 1
+	if m.falling(a) && m.allCooled(a) {
+		// Everything only falls: once the rules say "move" they go on saying so, until
+		// it is done. The crossing is in the first piece at whose end they do.
+		first += sort.Search(len(breaks)-1, func(i int) bool { return s.moves(s.instant(breaks[i+1])) })
+	}
+	for i := first; i < len(breaks); i++ {
 		if at, ok := s.piece(breaks[i-1], breaks[i]); ok {
 			return at
 		}

@@ -91,6 +91,22 @@ func value(terms []term, t float64) float64 {
 	return sum
 }
 
+// slope is value and derivative in one pass, the derivative but for a factor ln 2.
+func slope(terms []term, t float64) (v, d float64) {
+	for i := range terms {
+		x := terms[i].c * math.Exp2(-terms[i].rate*t)
+		v += x
+		d -= terms[i].rate * x
+	}
+	return v, d
+}
+
+// newtons is after how many of Newton's steps a bracket that is still open is
+// halved with every second look.
+const newtons = 12
+
+// bisect is the zero of a sum that is monotone in (lo, hi), if it changes its
+// sign there: by Newton's steps where they stay inside the bracket.
 func bisect(terms []term, lo, hi float64) (float64, bool) {
 	left, right := value(terms, lo), value(terms, hi)
 	if left == 0 {
@@ -102,15 +118,22 @@ func bisect(terms []term, lo, hi float64) (float64, bool) {
 	if (left > 0) == (right > 0) {
 		return 0, false
 	}
-	for hi-lo > enough {
-		mid := lo + (hi-lo)/2
-		if mid <= lo || mid >= hi {
-			break
-		}
-		if v := value(terms, mid); (v > 0) == (left > 0) {
-			lo = mid
+	// From the left, where decaying terms are steep, one does not overshoot.
+	at := lo
+	for n := 0; hi-lo > enough; n++ {
+		v, d := slope(terms, at)
+		if (v > 0) == (left > 0) {
+			lo = at
 		} else {
-			hi = mid
+			hi = at
+		}
+		// A little past the zero, so that the bracket closes from the other side too.
+		step := -v / (d * math.Ln2)
+		at += step + math.Copysign(enough/4, step)
+		if !(at > lo && at < hi) || n >= newtons && n%2 == 0 {
+			if at = lo + (hi-lo)/2; at <= lo || at >= hi {
+				break
+			}
 		}
 	}
 	return hi, true
