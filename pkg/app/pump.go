@@ -269,7 +269,13 @@ func (p *pump) told(what string, err error) {
 // round writes the dead letters of a batch, then applies and stores the rest:
 // positions move past a bad record only once its dead letter is acknowledged.
 func (p *pump) round(ctx context.Context, session *source.Session, batch *source.Batch) error {
-	r := engine.Round{Ends: batch.Ends, Inputs: make([]engine.Input, 0, len(batch.Inputs))}
+	r := engine.Round{Ends: batch.Ends, Inputs: make([]engine.Input, 0, len(batch.Inputs)), Until: engine.UnknownWatermark}
+	if p.tide.alone() {
+		r.Until = p.now()
+	}
+	for _, m := range batch.Marks {
+		r.Behind = r.Behind || !m.CaughtUp
+	}
 	// The marks vouch for this instant and no later one: what follows may take long.
 	r.Watermark = p.tide.rise(batch.Marks, p.now())
 	var dead []any

@@ -22,18 +22,15 @@ func (t *touched) add(e *entry) {
 // Inputs that the shard's positions already cover are left out.
 func (l *lane) apply(ctx context.Context, s *shard, r *Round) (*work, error) {
 	w := &work{shard: s, step: Step{Shard: s.number}}
-	inputs := s.fresh()
-	l.names = l.names[:0]
-	for _, in := range inputs {
-		l.names = append(l.names, in.Event.Account)
+	if s.found == nil {
+		if err := l.gather(ctx, []*shard{s}); err != nil {
+			return nil, err
+		}
 	}
-	entries, err := l.entries(ctx, s, l.names)
-	if err != nil {
-		return nil, err
-	}
+	inputs := s.unseen
 	t := &touched{}
 	for i, in := range inputs {
-		if err := l.applyOne(ctx, w, t, entries[i], in.Event); err != nil {
+		if err := l.applyOne(ctx, w, t, s.found[i], in); err != nil {
 			return nil, err
 		}
 	}
@@ -98,12 +95,13 @@ func (s *shard) moves(inputs []*Input, r *Round) []Move {
 	return moves
 }
 
-func (l *lane) applyOne(ctx context.Context, w *work, t *touched, e *entry, ev *scoring.Event) error {
+func (l *lane) applyOne(ctx context.Context, w *work, t *touched, e *entry, in *Input) error {
+	ev := in.Event
 	var before *scoring.Profile
 	if ev.Kind == scoring.KindProfile || ev.Kind == scoring.KindTombstone {
 		before, _ = e.account.Profile()
 	}
-	out := l.e.model.Apply(e.account, ev, l.e.watermark)
+	out := l.e.model.Apply(e.account, ev, in.watermark)
 	w.effects[out.Effect]++
 	if ev.Kind == scoring.KindTombstone || out.Effect == scoring.Duplicate || out.Effect == scoring.Outdated {
 		// Written even where nothing changed: if what is remembered is old, because

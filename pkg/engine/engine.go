@@ -18,6 +18,8 @@ type Input struct {
 	Event     *scoring.Event
 	Partition Partition
 	Offset    int64
+
+	watermark int64 // the low watermark before it
 }
 
 // Round is a batch of inputs in the order in which they are to be applied.
@@ -35,6 +37,12 @@ type Round struct {
 	// Watermark is the low watermark after the round: accounts due at or before
 	// it are advanced. UnknownWatermark: no sweep.
 	Watermark int64
+	// Until is how far the inputs' own times raise the low watermark while they are
+	// applied: now, where they come merged by time from all partitions that
+	// there are. UnknownWatermark: not at all.
+	Until int64
+	// Behind: more waits to be read already. Sweeps are then put off a little.
+	Behind bool
 }
 
 // UnknownWatermark is the low watermark while it is not known: nothing is due.
@@ -93,6 +101,7 @@ type Engine struct {
 	// shard, but not every shard's position is past it.
 	loose     bool
 	watermark int64
+	level     int64 // the latest time of an input
 }
 
 // New makes an engine. All arguments but the hooks are required.
@@ -106,7 +115,7 @@ func New(c Config, m *scoring.Model, s Store, a Aliases, enc Encoder, h Hooks, m
 	c.Lanes = min(c.Lanes, s.Shards())
 	e := &Engine{
 		store: s, aliases: a, encoder: enc, hooks: h, outage: outage{log: log}, metrics: metrics, model: m,
-		ends: map[Partition]int64{}, watermark: UnknownWatermark,
+		ends: map[Partition]int64{}, watermark: UnknownWatermark, level: UnknownWatermark,
 	}
 	for i := range c.Lanes {
 		e.lanes = append(e.lanes, newLane(e, i, c.Lanes, max(c.Accounts/c.Lanes, 1)))
@@ -134,7 +143,8 @@ func (e *Engine) Process(ctx context.Context, r Round) error {
 		if p.loose {
 			ends = e.allEnds(ends)
 		}
-		if err := e.run(ctx, Round{Inputs: rest[:p.n], Ends: ends, Everywhere: p.loose, Watermark: UnknownWatermark}); err != nil {
+		part := Round{Inputs: rest[:p.n], Ends: ends, Everywhere: p.loose, Watermark: UnknownWatermark, Until: r.Until, Behind: true}
+		if err := e.run(ctx, part); err != nil {
 			return err
 		}
 		rest = rest[p.n:]
@@ -179,6 +189,8 @@ func (e *Engine) run(ctx context.Context, r Round) error {
 	}
 	for i := range r.Inputs {
 		in := &r.Inputs[i]
+		in.watermark = max(e.watermark, min(e.level, r.Until))
+		e.level = max(e.level, in.Event.Time)
 		shard := ShardOf(in.Event.Account, e.store.Shards())
 		e.lanes[shard%len(e.lanes)].take(shard, in)
 	}

@@ -76,11 +76,11 @@ func (f *faulty) Load(ctx context.Context, shard int, accounts []string) ([]engi
 	return f.Store.Load(ctx, shard, accounts)
 }
 
-func (f *faulty) Due(ctx context.Context, shard int, upTo int64, limit int) ([]engine.Due, error) {
+func (f *faulty) Due(ctx context.Context, shards []int, upTo int64, limit int) ([]engine.DueList, error) {
 	if err := f.fails("due"); err != nil {
 		return nil, err
 	}
-	return f.Store.Due(ctx, shard, upTo, limit)
+	return f.Store.Due(ctx, shards, upTo, limit)
 }
 
 func (f *faulty) NextDue(ctx context.Context, shards []int) ([]int64, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,9 +21,9 @@ type lane struct {
 	bound  int   // decoded accounts kept
 
 	// Memory that is used again with each piece of work.
-	names  []string
-	found  []*entry
-	packed []byte // states on their way to the store
+	list   []*entry
+	swept  time.Time // the latest sweep
+	packed []byte    // states on their way to the store
 }
 
 // shard is what a lane knows of one shard.
@@ -34,6 +35,10 @@ type shard struct {
 
 	inputs []*Input // of the round in hand
 	unseen []*Input // those of them that the positions do not cover
+	// found are the accounts of unseen, in that order; nil: to be looked up.
+	found    []*entry
+	entries  []*entry // memory of found, used again
+	sweeping []string // accounts that were found to be due; nil: to be looked up
 }
 
 func newLane(e *Engine, index, lanes, bound int) *lane {
@@ -47,7 +52,7 @@ func newLane(e *Engine, index, lanes, bound int) *lane {
 
 func (l *lane) begin() {
 	for _, s := range l.shards {
-		s.inputs = s.inputs[:0]
+		s.inputs, s.found = s.inputs[:0], nil
 	}
 }
 
@@ -85,7 +90,10 @@ func (l *lane) forgetAll() {
 	}
 }
 
-func (l *lane) forget(s *shard) { clear(s.accounts) }
+func (l *lane) forget(s *shard) {
+	clear(s.accounts)
+	s.found, s.sweeping = nil, nil
+}
 
 // run applies the round's inputs to the lane's shards and commits them, then
 // sweeps what is due.
@@ -96,7 +104,7 @@ func (l *lane) run(ctx context.Context, r *Round) error {
 			busy = append(busy, s)
 		}
 	}
-	if err := l.preload(ctx, busy); err != nil {
+	if err := l.gather(ctx, busy); err != nil {
 		return err
 	}
 	err := l.commitAll(ctx, busy, func(ctx context.Context, s *shard) (*work, error) { return l.apply(ctx, s, r) })
@@ -104,8 +112,17 @@ func (l *lane) run(ctx context.Context, r *Round) error {
 		return err
 	}
 	l.shrink()
-	return l.sweep(ctx, r.Watermark)
+	if r.Behind && time.Since(l.swept) < sweepPause {
+		return nil
+	}
+	err = l.sweep(ctx, r.Watermark)
+	l.swept = time.Now()
+	return err
 }
+
+// sweepPause is how long sweeps are put off at most while there is a backlog:
+// accounts that have events need none, and one of many accounts costs less for each.
+const sweepPause = 100 * time.Millisecond
 
 // commitAll prepares the work of each shard, commits all in one trip, and does
 // again what another writer overtook.
@@ -227,11 +244,11 @@ func (l *lane) entries(ctx context.Context, s *shard, names []string) ([]*entry,
 	if err := l.fetch(ctx, s, s.missing(names)); err != nil {
 		return nil, err
 	}
-	l.found = l.found[:0]
+	l.list = l.list[:0]
 	for _, name := range names {
-		l.found = append(l.found, s.accounts[name])
+		l.list = append(l.list, s.accounts[name])
 	}
-	return l.found, nil
+	return l.list, nil
 }
 
 // missing are the accounts named that are not in memory, each once.
@@ -277,19 +294,49 @@ func (s *shard) put(name string, e *entry) {
 	s.accounts[name] = e
 }
 
-// preload takes the accounts of the round's inputs into memory, all shards at once.
-func (l *lane) preload(ctx context.Context, shards []*shard) error {
+// gather finds the accounts of the shards' fresh inputs, loading those that are not
+// in memory, all shards at once.
+func (l *lane) gather(ctx context.Context, shards []*shard) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, s := range shards {
-		l.names = l.names[:0]
-		for _, in := range s.fresh() {
-			l.names = append(l.names, in.Event.Account)
-		}
-		if missing := s.missing(l.names); len(missing) > 0 {
-			group.Go(func() error { return l.fetch(ctx, s, missing) })
+		var missing []string
+		s.found = s.lookUp(s.fresh(), &missing)
+		if len(missing) > 0 {
+			group.Go(func() error {
+				err := l.fetch(ctx, s, missing)
+				for i, in := range s.unseen {
+					if s.found[i] == nil {
+						s.found[i] = s.accounts[in.Event.Account]
+					}
+				}
+				return err
+			})
 		}
 	}
 	return group.Wait()
+}
+
+// lookUp are the accounts of inputs, nil for those that are not in memory, which
+// are named in missing, each once.
+func (s *shard) lookUp(inputs []*Input, missing *[]string) []*entry {
+	found := s.entries[:0]
+	var seen map[string]bool
+	for _, in := range inputs {
+		e := s.accounts[in.Event.Account]
+		found = append(found, e)
+		if e != nil || seen[in.Event.Account] {
+			continue
+		}
+		if seen == nil {
+			seen = map[string]bool{}
+		}
+		// The event's text is not ours to keep.
+		name := strings.Clone(in.Event.Account)
+		seen[name] = true
+		*missing = append(*missing, name)
+	}
+	s.entries = found
+	return found
 }
 
 // kept is how many decoded accounts are in memory.

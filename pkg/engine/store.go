@@ -28,9 +28,10 @@ type Store interface {
 	// a step that took effect once does not take effect again.
 	Commit(ctx context.Context, steps []Step) []Outcome
 
-	// Due returns at most limit accounts of the shard whose due instant is at or
-	// before upTo (Unix milliseconds), the earliest first.
-	Due(ctx context.Context, shard int, upTo int64, limit int) ([]Due, error)
+	// Due returns, for each shard asked for, at most limit accounts whose due instant
+	// is at or before upTo (Unix milliseconds), the earliest first, and the
+	// earliest due instant after upTo.
+	Due(ctx context.Context, shards []int, upTo int64, limit int) ([]DueList, error)
 
 	// NextDue returns the earliest due instant of each shard asked for, or
 	// NoDue where nothing is due ever.
@@ -64,6 +65,12 @@ type Record struct {
 type Due struct {
 	Account string
 	At      int64 // Unix milliseconds
+}
+
+// DueList is what is due of a shard.
+type DueList struct {
+	Accounts []Due
+	Next     int64 // the earliest due instant after what was asked for; NoDue for none
 }
 
 // Step is one atomic change of one shard.

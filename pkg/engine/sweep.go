@@ -24,13 +24,13 @@ func (l *lane) sweep(ctx context.Context, watermark int64) error {
 			return nil
 		}
 		failpoint.Hit(failpoint.BeforeSweep)
+		if err := l.lookUpDue(ctx, due, watermark); err != nil {
+			return err
+		}
 		err := l.commitAll(ctx, due, func(ctx context.Context, s *shard) (*work, error) {
 			return l.advance(ctx, s, watermark)
 		})
 		if err != nil {
-			return err
-		}
-		if err := l.refresh(ctx, due); err != nil {
 			return err
 		}
 		l.shrink()
@@ -40,15 +40,16 @@ func (l *lane) sweep(ctx context.Context, watermark int64) error {
 // advance does what time alone did to the due accounts of a shard.
 func (l *lane) advance(ctx context.Context, s *shard, watermark int64) (*work, error) {
 	w := &work{shard: s, step: Step{Shard: s.number}}
-	names, err := l.dueNames(ctx, s, watermark)
+	if s.sweeping == nil {
+		if err := l.lookUpDue(ctx, []*shard{s}, watermark); err != nil {
+			return nil, err
+		}
+	}
+	entries, err := l.entries(ctx, s, s.sweeping)
 	if err != nil {
 		return nil, err
 	}
-	entries, err := l.entries(ctx, s, names)
-	if err != nil {
-		return nil, err
-	}
-	if len(names) > 0 {
+	if len(entries) > 0 {
 		w.step.Moves = s.guards(l.e.ends)
 	}
 	t := &touched{}
@@ -75,27 +76,23 @@ func (s *shard) guards(mine map[Partition]int64) []Move {
 	return moves
 }
 
-func (l *lane) dueNames(ctx context.Context, s *shard, watermark int64) (names []string, err error) {
-	err = l.e.retry(ctx, "look up due accounts", func() error {
-		due, err := l.e.store.Due(ctx, s.number, watermark, sweepBatch)
-		for _, d := range due {
-			names = append(names, d.Account)
-		}
-		return err
-	})
-	return names, err
-}
-
-// refresh looks up the earliest due instant of shards just swept.
-func (l *lane) refresh(ctx context.Context, shards []*shard) error {
+// lookUpDue finds out what is due of the shards, and when they are due next.
+func (l *lane) lookUpDue(ctx context.Context, shards []*shard, watermark int64) error {
 	numbers := make([]int, len(shards))
 	for i, s := range shards {
 		numbers[i] = s.number
 	}
-	return l.e.retry(ctx, "look up due instants", func() error {
-		due, err := l.e.store.NextDue(ctx, numbers)
-		for i := range due {
-			shards[i].due = due[i]
+	return l.e.retry(ctx, "look up due accounts", func() error {
+		lists, err := l.e.store.Due(ctx, numbers, watermark, sweepBatch)
+		for i := range lists {
+			s, list := shards[i], &lists[i]
+			s.sweeping = make([]string, 0, len(list.Accounts))
+			for _, d := range list.Accounts {
+				s.sweeping = append(s.sweeping, d.Account)
+			}
+			if s.due = list.Next; len(list.Accounts) == sweepBatch {
+				s.due = watermark // there may be more
+			}
 		}
 		return err
 	})

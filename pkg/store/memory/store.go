@@ -126,21 +126,28 @@ func clone(r engine.Record) engine.Record {
 }
 
 // Due implements engine.Store. Of one instant, accounts come in the order of their bytes.
-func (s *Store) Due(ctx context.Context, shard int, upTo int64, limit int) ([]engine.Due, error) {
-	if err := s.lock(ctx, shard); err != nil {
+func (s *Store) Due(ctx context.Context, shards []int, upTo int64, limit int) ([]engine.DueList, error) {
+	if err := s.lock(ctx, shards...); err != nil {
 		return nil, err
 	}
 	defer s.space.mu.Unlock()
-	var out []engine.Due
-	for account, at := range s.space.shards[shard].due {
-		if at <= upTo {
-			out = append(out, engine.Due{Account: account, At: at})
+	out := make([]engine.DueList, len(shards))
+	for i, n := range shards {
+		list := engine.DueList{Next: engine.NoDue}
+		for account, at := range s.space.shards[n].due {
+			if at <= upTo {
+				list.Accounts = append(list.Accounts, engine.Due{Account: account, At: at})
+			} else {
+				list.Next = min(list.Next, at)
+			}
 		}
+		slices.SortFunc(list.Accounts, func(a, b engine.Due) int {
+			return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Account, b.Account))
+		})
+		list.Accounts = list.Accounts[:min(len(list.Accounts), max(limit, 0))]
+		out[i] = list
 	}
-	slices.SortFunc(out, func(a, b engine.Due) int {
-		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Account, b.Account))
-	})
-	return out[:min(len(out), max(limit, 0))], nil
+	return out, nil
 }
 
 // NextDue implements engine.Store.

@@ -10,28 +10,43 @@ import (
 	"tidemark/pkg/engine"
 )
 
-// Due implements engine.Store. Of one instant, accounts come in the order of their bytes.
-func (s *Store) Due(ctx context.Context, shard int, upTo int64, limit int) ([]engine.Due, error) {
-	k, err := s.shard(shard)
-	if err != nil || limit <= 0 {
-		return nil, err
+// Due implements engine.Store, in one round trip. Of one instant, accounts come in
+// the order of their bytes.
+func (s *Store) Due(ctx context.Context, shards []int, upTo int64, limit int) ([]engine.DueList, error) {
+	for _, shard := range shards {
+		if _, err := s.shard(shard); err != nil {
+			return nil, err
+		}
 	}
-	var found []goredis.Z
-	err = s.try(ctx, "read due accounts", func() (err error) {
-		found, err = s.client.ZRangeArgsWithScores(ctx, goredis.ZRangeArgs{
-			Key: k.due, ByScore: true, Start: "-inf", Stop: strconv.FormatInt(upTo, 10), Count: int64(limit),
-		}).Result()
-		return err
+	found, next := make([]*goredis.ZSliceCmd, len(shards)), make([]*goredis.ZSliceCmd, len(shards))
+	bound := strconv.FormatInt(upTo, 10)
+	err := s.pipe(ctx, "read due accounts", func(p goredis.Pipeliner) {
+		for i, shard := range shards {
+			key := s.keys.shards[shard].due
+			found[i] = p.ZRangeArgsWithScores(ctx, goredis.ZRangeArgs{Key: key, ByScore: true, Start: "-inf", Stop: bound, Count: int64(max(limit, 1))})
+			next[i] = p.ZRangeArgsWithScores(ctx, goredis.ZRangeArgs{Key: key, ByScore: true, Start: "(" + bound, Stop: "+inf", Count: 1})
+		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := make([]engine.Due, len(found))
-	for i, z := range found {
-		account, _ := z.Member.(string)
-		out[i] = engine.Due{Account: account, At: int64(z.Score)}
+	out := make([]engine.DueList, len(shards))
+	for i := range out {
+		out[i].Next = firstDue(next[i].Val())
+		accounts := found[i].Val()
+		for _, z := range accounts[:min(len(accounts), max(limit, 0))] {
+			account, _ := z.Member.(string)
+			out[i].Accounts = append(out[i].Accounts, engine.Due{Account: account, At: int64(z.Score)})
+		}
 	}
 	return out, nil
+}
+
+func firstDue(found []goredis.Z) int64 {
+	if len(found) == 0 {
+		return engine.NoDue
+	}
+	return int64(found[0].Score)
 }
 
 // NextDue implements engine.Store, in one round trip.
@@ -52,10 +67,7 @@ func (s *Store) NextDue(ctx context.Context, shards []int) ([]int64, error) {
 	}
 	out := make([]int64, len(shards))
 	for i, reply := range replies {
-		out[i] = engine.NoDue
-		if first := reply.Val(); len(first) > 0 {
-			out[i] = int64(first[0].Score)
-		}
+		out[i] = firstDue(reply.Val())
 	}
 	return out, nil
 }

@@ -66,4 +66,13 @@ func nextDue(t *testing.T, open Peers) {
 	if want := []int64{5, engine.NoDue, 20, engine.NoDue}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
+	lists, err := s.Due(t.Context(), []int{2, 3, 0}, 20, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []int64{engine.NoDue, engine.NoDue, 30} {
+		if lists[i].Next != want {
+			t.Errorf("after 20: got %d, want %d", lists[i].Next, want)
+		}
+	}
 }

@@ -22,7 +22,7 @@ func noShard(t *testing.T, open Peers) {
 	if _, err := s.Load(t.Context(), s.Shards(), []string{"a"}); err == nil {
 		t.Error("Load of a shard that is none succeeded")
 	}
-	if _, err := s.Due(t.Context(), -1, 0, 1); err == nil {
+	if _, err := s.Due(t.Context(), []int{-1}, 0, 1); err == nil {
 		t.Error("Due of a shard that is none succeeded")
 	}
 	if _, err := s.NextDue(t.Context(), []int{0, s.Shards()}); err == nil {

@@ -89,10 +89,11 @@ func wantPositions(t *testing.T, s engine.Store, shard int, want map[engine.Part
 
 func wantDue(t *testing.T, s engine.Store, shard int, upTo int64, limit int, want ...engine.Due) {
 	t.Helper()
-	got, err := s.Due(t.Context(), shard, upTo, limit)
+	lists, err := s.Due(t.Context(), []int{shard}, upTo, limit)
 	if err != nil {
 		t.Fatal(err)
 	}
+	got := lists[0].Accounts
 	if len(got)+len(want) > 0 && !reflect.DeepEqual(got, want) {
 		t.Errorf("due up to %d, at most %d: got %v, want %v", upTo, limit, got, want)
 	}
