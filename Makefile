@@ -83,8 +83,20 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 	  done; \
 	done
 
+# The whole program on real servers; about a quarter of an hour. BENCHFLAGS as in
+# BENCHFLAGS='--only catch-up --rounds 1'; `bin/tidemark bench --help` lists them.
 .PHONY: bench
-bench: ## Go benchmarks; BENCH selects by pattern
+bench: build servers ## measure it on real servers: throughput, latency, memory
+	bin/tidemark bench $(BENCHFLAGS)
+
+.PHONY: bench-peers
+bench-peers: BENCHFLAGS ?= --only catch-up,latency --verify
+bench-peers: build servers ## the same beside Kafka Streams and Flink, on the same topics
+	@TIDEMARK_CACHE="$(CACHE)" deploy/peers/build.sh
+	TIDEMARK_CACHE="$(CACHE)" bin/tidemark bench --peers streams,streams-eos,flink $(BENCHFLAGS)
+
+.PHONY: bench-go
+bench-go: ## Go benchmarks; BENCH selects by pattern
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -p 1 $(PACKAGES)
 
 # Installed once into the cache, under its version: a new pin builds a new one.

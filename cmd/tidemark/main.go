@@ -37,6 +37,7 @@ type commands struct {
 	Accounts accountsCmd `cmd:"" help:"Look at accounts: where they stand and why."`
 	Rebuild  rebuildCmd  `cmd:"" help:"Score the whole log again beside the live state, compare, and switch."`
 	Topics   topicsCmd   `cmd:"" help:"Make the Kafka topics."`
+	Bench    benchCmd    `cmd:"" help:"Measure it on real servers: throughput, latency, memory, the cost of time."`
 	Config   configCmd   `cmd:"" help:"Check or print the configuration."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }

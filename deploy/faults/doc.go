@@ -6,7 +6,8 @@
 // `failpoints`, and hold what is in Kafka and Redis afterwards against the
 // specification (package verify). `go test` runs the faults that are marked quick;
 // `make test-faults` runs all and writes streams/FAULTS.md, `make soak MINUTES=30`
-// the random ones.
+// the random ones. Upgrades are tested with a second build of a copy of the tree, to
+// which a patch of testdata/builds is applied.
 //
 // Proxy stands between the program and a server to harm the connections. It is ours
 // and not toxiproxy because it must do what that does not, let a request through

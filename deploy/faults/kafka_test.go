@@ -7,7 +7,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"tidemark/deploy/faults/verify"
 	"tidemark/deploy/testenv"
+	"tidemark/pkg/engine"
 )
 
 func kafkaFaults() []fault {
@@ -17,11 +19,12 @@ func kafkaFaults() []fault {
 		{"network to the broker cut for 8 s", false, "the group gives the partitions up; positions in Redis make the redelivery harmless", brokerCut},
 		{"network to the broker black-holed for 8 s", false, "as when cut; requests that arrive late change nothing", brokerBlackHole},
 		{"answers of the broker lost (acks, commits, joins)", false, "what was written comes again; consumers drop it by seq", brokerAnswersLost},
+		{"coordinator lost at the commit of offsets", true, "the group's offsets lag and nothing else: positions are in Redis; the next commit covers the lost one", commitLost},
 		{"retention past our position", true, "refuses: names partition, offset and the way out", retention},
 		{"topic recreated while serve is down", true, "refuses: the log is shorter than what was applied", recreated},
 		{"input topic missing", true, "refuses: names the topic and `topics create`", topicMissing},
 		{"partitions added under load", true, "read within seconds; scores do not depend on partitions", partitionsAdded},
-		{"dead-letter topic missing", true, "positions stay before the bad event until the topic is there", lettersMissing},
+		{"dead-letter topic missing, instances killed meanwhile", true, "positions stay before the bad event until the topic is there, over kill -9 too; then each bad event has its dead letter", lettersMissing},
 	}
 }
 
@@ -130,6 +133,31 @@ func brokerAnswersLost(t *testing.T, s *seen) {
 	s.figure("%d answers lost", p.Lost()-before)
 }
 
+// commitLost resets the connection of every commit of offsets, by turns before and
+// after the broker has seen it.
+func commitLost(t *testing.T, s *seen) {
+	w, p := behindProxy(t)
+	before := 0
+	w.harm(s, 50, func(*instance) {
+		before = p.Lost()
+		p.LoseRequests(offsetCommit)
+		eventually(t, time.Minute, func() error {
+			if n := p.Lost() - before; n < 6 {
+				return errorOf("%d commits were lost, want 6", n)
+			}
+			return nil
+		})
+		p.Heal()
+	})
+	s.figure("%d commits lost", p.Lost()-before)
+	if at, want := w.committed(), w.applied(); at != want {
+		t.Errorf("the group's offsets add up to %d after the stop, the shards' positions to %d", at, want)
+	}
+}
+
+// offsetCommit is the key of the request in Kafka's protocol.
+const offsetCommit = 8
+
 func retention(t *testing.T, s *seen) {
 	w := newWorld(t, setup{})
 	i := w.serve()
@@ -188,34 +216,40 @@ func topicMissing(t *testing.T, s *seen) {
 }
 
 func partitionsAdded(t *testing.T, s *seen) {
-	w := newWorld(t, setup{})
+	w := newWorld(t, setup{partitions: 4})
+	topics := []string{w.cfg.Kafka.Topics.Engagement, w.cfg.Kafka.Topics.Intent}
 	w.harm(s, 48, func(*instance) {
 		request := kmsg.NewPtrCreatePartitionsRequest()
-		item := kmsg.NewCreatePartitionsRequestTopic()
-		item.Topic, item.Count = w.cfg.Kafka.Topics.Engagement, 7
-		request.Topics, request.TimeoutMillis = append(request.Topics, item), 10_000
+		request.TimeoutMillis = 10_000
+		for _, topic := range topics {
+			item := kmsg.NewCreatePartitionsRequestTopic()
+			item.Topic, item.Count = topic, 8
+			request.Topics = append(request.Topics, item)
+		}
 		for _, r := range admin(t, w, request).(*kmsg.CreatePartitionsResponse).Topics {
 			if r.ErrorCode != 0 {
 				t.Fatalf("add partitions: code %d", r.ErrorCode)
 			}
 		}
 		begun := time.Now()
-		eventually(t, time.Minute, func() error {
-			_, next, err := w.bounds(w.cfg.Kafka.Topics.Engagement)
-			if err == nil && (len(next) < 7 || next[6] == 0) {
-				err = errorOf("nothing in the new partitions yet")
-			}
-			return err
-		})
-		w.drainedOnce()
-		s.figure("3 partitions became 7; the new ones are read after %.1f s", time.Since(begun).Seconds())
+		for _, topic := range topics {
+			eventually(t, time.Minute, func() error {
+				_, next, err := w.bounds(topic)
+				if err == nil && (len(next) < 8 || next[7] == 0) {
+					err = errorOf("nothing in the new partitions of %s yet", topic)
+				}
+				return err
+			})
+			w.drainedOnce(topic)
+		}
+		s.figure("4 partitions of two topics became 8; the new ones are read after %.1f s", time.Since(begun).Seconds())
 	})
 }
 
-// drainedOnce waits until every partition has a position everywhere, under traffic.
-func (w *world) drainedOnce() {
+// drainedOnce waits until what a topic holds now is applied, under traffic.
+func (w *world) drainedOnce(topic string) {
 	w.t.Helper()
-	_, next, err := w.bounds(w.cfg.Kafka.Topics.Engagement)
+	_, next, err := w.bounds(topic)
 	done(w.t, err)
 	eventually(w.t, time.Minute, func() error {
 		store, err := w.openStore()
@@ -229,7 +263,7 @@ func (w *world) drainedOnce() {
 		}
 		for p, end := range next {
 			for shard := range positions {
-				if at := positions[shard][partition(w.cfg.Kafka.Topics.Engagement, p)]; at < end {
+				if at := positions[shard][engine.Partition{Topic: topic, ID: p}]; at < end {
 					return errorOf("shard %d stands at %d of partition %d, want %d", shard, at, p, end)
 				}
 			}
@@ -243,18 +277,48 @@ func lettersMissing(t *testing.T, s *seen) {
 	// A name that was never there: a topic that is being deleted may still take writes.
 	w.cfg.Kafka.Topics.DeadLetters = testenv.Name(t, "missing")
 	w.env = append(w.env, "TIDEMARK_KAFKA_TOPICS_DEAD_LETTERS="+w.cfg.Kafka.Topics.DeadLetters)
-	i := w.serve()
-	m := usualMix(49)
-	tr := w.traffic(m)
-	i.await("publishing fails, it is tried until it works")
-	lasts(3 * time.Second)
-	before := w.published()
-	s.figure("%d tier changes published while it was missing", before)
+	tr := w.traffic(usualMix(49))
+	for range 2 {
+		i := w.start()
+		i.await("publishing fails, it is tried until it works")
+		lasts(2 * time.Second)
+		i.kill()
+		w.beforePoison()
+	}
+	s.figure("killed twice while it was missing; %d tier changes published meanwhile", w.published())
 	w.createTopics()
+	i := w.serve()
 	s.recovered = w.fresh()
 	w.flowing(50)
 	tr.stop()
 	r := w.verified()
 	s.figure("%d unusable, %d dead letters", r.Unusable, r.Letters)
 	i.stop()
+}
+
+// beforePoison wants no shard to have moved past a record that cannot be used.
+func (w *world) beforePoison() {
+	w.t.Helper()
+	store, err := w.openStore()
+	done(w.t, err)
+	defer store.Close() //nolint:errcheck // only read from
+	positions, err := store.Positions(w.t.Context())
+	done(w.t, err)
+	first := map[engine.Partition]int64{}
+	for _, r := range w.read(w.cfg.Kafka.Topics.Engagement) {
+		p := engine.Partition{Topic: r.Topic, ID: r.Partition}
+		if _, known := first[p]; !known && verify.Account(r) == "" {
+			first[p] = r.Offset
+		}
+	}
+	if len(first) == 0 {
+		w.t.Fatal("there is no record that cannot be used")
+	}
+	for p, offset := range first {
+		for shard := range positions {
+			if at := positions[shard][p]; at > offset {
+				w.t.Errorf("shard %d stands at %d of partition %d, past the bad event at %d", shard, at, p.ID, offset)
+			}
+		}
+	}
 }

@@ -15,8 +15,8 @@ import (
 
 var (
 	servers testenv.Shared
-	// binary is the program under test, built once, with failpoints.
-	binary string
+	// built is the program under test, built once, with failpoints.
+	built string
 )
 
 func TestMain(m *testing.M) {
@@ -27,9 +27,9 @@ func TestMain(m *testing.M) {
 	}
 	dir, err := os.MkdirTemp("", "tidemark-faults-")
 	if err == nil {
-		binary = filepath.Join(dir, "tidemark")
+		built = filepath.Join(dir, "tidemark")
 		var out []byte
-		if out, err = exec.Command("go", "build", "-tags", "failpoints", "-o", binary, "tidemark/cmd/tidemark").CombinedOutput(); err != nil {
+		if out, err = exec.Command("go", "build", "-tags", "failpoints", "-o", built, "tidemark/cmd/tidemark").CombinedOutput(); err != nil {
 			err = fmt.Errorf("%w: %s", err, out)
 		}
 	}

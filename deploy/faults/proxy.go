@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +27,9 @@ const (
 	Refuse
 	// LoseAnswers forwards requests; instead of an answer the connection is reset.
 	LoseAnswers
+	// LoseRequests resets the connection of each Kafka request of one kind, by turns
+	// before and after the broker has it.
+	LoseRequests
 )
 
 // Proxy forwards TCP connections to one address and harms them as it is told. Its
@@ -42,12 +46,16 @@ type Proxy struct {
 	every   int // LoseAnswers: of so many answers one is lost
 	answers int
 	lost    int
+	kind    int16         // LoseRequests: the key of the request in Kafka's protocol
 	changed chan struct{} // closed when the mode changes
 	links   map[*link]bool
 }
 
 // link is one connection through the proxy.
-type link struct{ client, server *net.TCPConn }
+type link struct {
+	client, server *net.TCPConn
+	doomed         bool // ends with the next answer; guarded by the proxy's mu
+}
 
 // NewProxy listens on a loopback port (0: any) and forwards to the address.
 func NewProxy(port int, upstream string) (*Proxy, error) {
@@ -78,7 +86,15 @@ func (p *Proxy) Refuse() { p.set(Refuse, 0, 0); p.Reset() }
 // LoseAnswers loses one of so many answers, with its connection.
 func (p *Proxy) LoseAnswers(every int) { p.set(LoseAnswers, 0, every) }
 
-// Lost is how many answers were lost so far.
+// LoseRequests loses the Kafka requests of one kind, with their connections.
+func (p *Proxy) LoseRequests(kind int16) {
+	p.mu.Lock()
+	p.kind = kind
+	p.mu.Unlock()
+	p.set(LoseRequests, 0, 0)
+}
+
+// Lost is how many answers and requests were lost so far.
 func (p *Proxy) Lost() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -132,7 +148,7 @@ func (p *Proxy) serve(client *net.TCPConn) {
 		_ = client.Close()
 		return
 	}
-	l := &link{client, server.(*net.TCPConn)}
+	l := &link{client: client, server: server.(*net.TCPConn)}
 	p.mu.Lock()
 	p.links[l] = true
 	refused := p.mode == Refuse
@@ -157,7 +173,7 @@ func (p *Proxy) pump(l *link, from, to *net.TCPConn, answers bool) {
 	for {
 		n, err := from.Read(buffer)
 		if n > 0 {
-			if !p.admit(answers) {
+			if p.loses(l, buffer[:n], answers) || !p.admit(answers) {
 				l.reset()
 				return
 			}
@@ -209,6 +225,23 @@ func (p *Proxy) admit(answer bool) bool {
 			return true
 		}
 	}
+}
+
+// loses reports whether a piece is to be lost: of the requests that LoseRequests
+// names every second one is, of the others the answer. Clients send a request in one
+// piece, so its head begins one.
+func (p *Proxy) loses(l *link, piece []byte, answer bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if answer {
+		return l.doomed
+	}
+	if p.mode != LoseRequests || len(piece) < 6 || int16(binary.BigEndian.Uint16(piece[4:])) != p.kind {
+		return false
+	}
+	p.lost++
+	l.doomed = true
+	return p.lost%2 == 0
 }
 
 // reset ends both sides with RST, so that nothing that is on its way arrives.

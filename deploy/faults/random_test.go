@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -47,16 +46,14 @@ type stage struct {
 	steady *instance   // harmed by its servers only: its figures must stay flat
 	guests []*instance // stopped, killed and started
 	number int
-	acts   map[string]int
-	usage  []usage
+	seed   uint64
+	harmed int // how often
+	usage  map[*instance][]usage
 }
-
-// usage is what the steady instance took.
-type usage struct{ memory, goroutines, files float64 }
 
 func newStage(t *testing.T, seed uint64) *stage {
 	t.Helper()
-	g := &stage{t: t, rng: rand.New(rand.NewPCG(seed, 2)), acts: map[string]int{}}
+	g := &stage{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 2)), usage: map[*instance][]usage{}}
 	g.broker, g.kafka = victims.hold(t)
 	g.server = testenv.StartRedisFor(t)
 	var err error
@@ -84,7 +81,7 @@ func (g *stage) play(limit time.Duration) {
 		length := time.Duration(500+g.rng.IntN(7500)) * time.Millisecond
 		rest := time.Duration(500+g.rng.IntN(4000)) * time.Millisecond
 		g.t.Logf("%s for %s, then %s of rest", act.name, length, rest)
-		g.acts[act.name]++
+		g.harmed++
 		act.do(g, length)
 		g.stillThere()
 		lasts(rest)
@@ -95,9 +92,7 @@ func (g *stage) play(limit time.Duration) {
 	tr.stop()
 	r := g.w.verified()
 	g.sample()
-	g.t.Logf("%v of random faults, recovered in %s: %v", limit, recovered, g.acts)
-	g.flat(limit)
-	g.t.Log(r)
+	g.t.Logf("%s=%d: %s, %d faults, recovered in %.1f s; %s; %s", seedVariable, g.seed, limit, g.harmed, recovered.Seconds(), r, g.flat())
 	for _, i := range append(g.guests, g.steady) {
 		i.stop()
 	}
@@ -190,39 +185,4 @@ func (g *stage) stillThere() {
 			g.t.Fatalf("an instance ended by itself: %v\n%s", i.end, logTail(i.log))
 		}
 	}
-}
-
-// sample notes what the steady instance takes.
-func (g *stage) sample() {
-	figures, err := g.steady.metrics()
-	if err != nil {
-		return // it is busy with a fault
-	}
-	g.usage = append(g.usage, usage{figures["process_resident_memory_bytes"], figures["go_goroutines"], figures["process_open_fds"]})
-}
-
-// flat wants that the steady instance takes no more at the end than it did after
-// the first third, but for noise. A short run says nothing about that.
-func (g *stage) flat(limit time.Duration) {
-	g.t.Helper()
-	third := len(g.usage) / 3
-	if third == 0 {
-		return
-	}
-	before, after := most3(g.usage[:third]), most3(g.usage[2*third:])
-	line := func(u usage) string {
-		return fmt.Sprintf("%.0f MB, %.0f goroutines, %.0f files", u.memory/1e6, u.goroutines, u.files)
-	}
-	g.t.Logf("most in the first third: %s; in the last: %s", line(before), line(after))
-	if limit >= 10*time.Minute && (after.memory > 1.3*before.memory || after.goroutines > before.goroutines+20 || after.files > before.files+20) {
-		g.t.Errorf("the steady instance grew: %s", strings.Join([]string{line(before), line(after)}, " became "))
-	}
-}
-
-// most3 is the most of each figure.
-func most3(all []usage) (m usage) {
-	for _, u := range all {
-		m.memory, m.goroutines, m.files = max(m.memory, u.memory), max(m.goroutines, u.goroutines), max(m.files, u.files)
-	}
-	return m
 }

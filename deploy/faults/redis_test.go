@@ -23,6 +23,8 @@ func redisFaults() []fault {
 		{"Redis slow", false, "scoring slows down and stays right", redisSlow},
 		{"Redis script cache flushed", false, "scripts are loaded again at once", scriptFlush},
 		{"Redis out of memory", true, "no step is half done, no dead letter is written; goes on when there is room", outOfMemory},
+		{"Redis cannot write to its disk (MISCONF)", false, "as when out of memory: reads work, no step is half done, no dead letter is written", cannotPersist},
+		{"Redis busy with a long script (BUSY)", false, "calls are refused and repeated", busyScript},
 		{"Redis answers as a read-only replica", false, "writes are repeated until the failover is over", readOnly},
 		{"Redis set back, serve running (end of the AOF cut)", true, "noticed as a rewind; read again from there and reconciled with what was published", setBack},
 		{"power cut: Redis and serve killed, end of the AOF cut", false, "the next start notices and reconciles; no seq has two meanings", powerCut},
@@ -35,6 +37,10 @@ func redisFaults() []fault {
 	}
 }
 
+// longestRecovery is generous: a session of the group may have to time out, on a
+// machine that is busy with other faults.
+const longestRecovery = 30 * time.Second
+
 // harm runs traffic through one instance, does something to it in the middle, and
 // verifies what is left.
 func (w *world) harm(s *seen, seed uint64, do func(i *instance)) {
@@ -43,13 +49,17 @@ func (w *world) harm(s *seen, seed uint64, do func(i *instance)) {
 	tr := w.traffic(usualMix(seed))
 	w.flowing(50)
 	do(i)
-	s.recovered = w.fresh()
+	if s.recovered = w.fresh(); s.recovered > longestRecovery {
+		w.t.Errorf("a fresh event was scored %s after the fault's end, want at most %s", s.recovered, longestRecovery)
+	}
 	w.flowing(50)
 	tr.stop()
 	r := w.verified()
 	s.figure("%d events, %d tier changes, %d repeats, %d dead letters of %d", r.Events, r.Changes, r.Repeats, r.Letters, r.Unusable)
 	if rewinds := i.sum("tidemark_rewinds_total"); rewinds > 0 {
 		s.figure("%v rewinds", rewinds)
+	} else {
+		i.sums(w)
 	}
 	i.stop()
 }
@@ -168,6 +178,49 @@ func outOfMemory(t *testing.T, s *seen) {
 		command(t, r, "CONFIG", "SET", "maxmemory", "1")
 		lasts(4 * time.Second)
 		command(t, r, "CONFIG", "SET", "maxmemory", "0")
+	})
+}
+
+// cannotPersist lets a snapshot fail, after which Redis refuses writes. A directory
+// where the file should be stands for a full disk.
+func cannotPersist(t *testing.T, s *seen) {
+	r := testenv.StartRedisFor(t)
+	w := newWorld(t, setup{redis: []string{r.Addr()}})
+	obstacle := filepath.Join(r.Dir(), "dump.rdb")
+	snapshot := func(want string) {
+		eventually(t, 30*time.Second, func() error {
+			_, err := r.Do("BGSAVE") // one may be under way
+			if err == nil || strings.Contains(err.Error(), "in progress") {
+				err = in(r, "persistence", "rdb_last_bgsave_status:"+want)
+			}
+			return err
+		})
+	}
+	w.harm(s, 37, func(i *instance) {
+		done(t, os.Mkdir(obstacle, 0o700))
+		command(t, r, "CONFIG", "SET", "save", "3600 1000000")
+		snapshot("err")
+		_, err := r.Do("SET", "refused", "1")
+		if err == nil || !strings.Contains(err.Error(), "MISCONF") {
+			t.Fatalf("a write was answered with %v, want MISCONF", err)
+		}
+		lasts(4 * time.Second)
+		done(t, os.Remove(obstacle))
+		snapshot("ok")
+	})
+}
+
+// busyScript lets somebody else's script run for long, three times.
+func busyScript(t *testing.T, s *seen) {
+	r := testenv.StartRedisFor(t)
+	w := newWorld(t, setup{redis: []string{r.Addr()}})
+	w.harm(s, 38, func(*instance) {
+		command(t, r, "CONFIG", "SET", "lua-time-limit", "100")
+		const script = "local t = redis.call('TIME')[1] + 2 while redis.call('TIME')[1] + 0 < t do end return 'done'"
+		for range 3 {
+			command(t, r, "EVAL", script, "0")
+			lasts(300 * time.Millisecond)
+		}
 	})
 }
 
@@ -304,19 +357,19 @@ func clusterFailover(t *testing.T, s *seen) {
 		_, err := replica.Do("CLUSTER", "REPLICATE", id.(string))
 		return err
 	})
-	eventually(t, 30*time.Second, func() error { return in(replica, "master_link_status:up") })
+	eventually(t, 30*time.Second, func() error { return in(replica, "replication", "master_link_status:up") })
 	w := newWorld(t, setup{redis: append(c.Addrs()[1:], replica.Addr())})
 	w.harm(s, 36, func(*instance) {
 		begun := time.Now()
 		done(t, c.Node(0).Kill())
-		eventually(t, 30*time.Second, func() error { return in(replica, "role:master") })
+		eventually(t, 30*time.Second, func() error { return in(replica, "replication", "role:master") })
 		s.figure("failover in %.1f s", time.Since(begun).Seconds())
 	})
 }
 
-// in wants a line of INFO replication.
-func in(r *testenv.Redis, line string) error {
-	reply, err := r.Do("INFO", "replication")
+// in wants a line of a section of INFO.
+func in(r *testenv.Redis, section, line string) error {
+	reply, err := r.Do("INFO", section)
 	if info, _ := reply.(string); err == nil && !strings.Contains(info, line) {
 		return errors.New("not yet " + line)
 	}

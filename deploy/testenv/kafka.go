@@ -134,13 +134,9 @@ func findKafka(version string) (java, classPath string, err error) {
 	if java, err = exec.LookPath("java"); err != nil {
 		return "", "", notInstalled("java is not on the PATH")
 	}
-	cache := os.Getenv("TIDEMARK_CACHE")
-	if cache == "" {
-		base, err := os.UserCacheDir() // honours XDG_CACHE_HOME, as install.sh does
-		if err != nil {
-			return "", "", fmt.Errorf("find kafka's jars: %w", err)
-		}
-		cache = filepath.Join(base, "tidemark")
+	cache, err := Cache()
+	if err != nil {
+		return "", "", fmt.Errorf("find kafka's jars: %w", err)
 	}
 	home := filepath.Join(cache, "kafka-"+version)
 	if _, err := os.Stat(filepath.Join(home, "complete")); err != nil {

@@ -226,6 +226,9 @@ func held(marks []source.Mark, limit int64) bool {
 // deadline is when a round must run even with no input: when an account is due,
 // or when it is time to look again.
 func (p *pump) deadline() time.Time {
+	if p.engine.Overdue() {
+		return time.Now()
+	}
 	now := p.now()
 	wait := p.pace()
 	// An account that is due already waits for the watermark, not for the clock.
@@ -274,7 +277,7 @@ func (p *pump) round(ctx context.Context, session *source.Session, batch *source
 		r.Until = p.now()
 	}
 	for _, m := range batch.Marks {
-		r.Behind = r.Behind || !m.CaughtUp
+		r.Behind = r.Behind || len(batch.Inputs) > 0 && !m.CaughtUp
 	}
 	// The marks vouch for this instant and no later one: what follows may take long.
 	r.Watermark = p.tide.rise(batch.Marks, p.now())

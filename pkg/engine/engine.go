@@ -231,6 +231,19 @@ func (e *Engine) NextDue() int64 {
 	return due
 }
 
+// Overdue reports whether accounts are left that the latest round should have
+// swept, had it had the time: another round should follow at once.
+func (e *Engine) Overdue() bool {
+	for _, l := range e.lanes {
+		for n, s := range l.shards {
+			if s.due <= e.watermark && e.owns(n) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // RefreshDue looks the due instants of all shards up in the store, where others
 // may have put earlier ones, or did before this instance owned them.
 func (e *Engine) RefreshDue(ctx context.Context) error {

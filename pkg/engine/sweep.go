@@ -2,18 +2,23 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"tidemark/pkg/failpoint"
 )
 
 // sweepBatch is how many due accounts of a shard one step takes: enough to be
 // cheap, few enough not to hold up events.
-const sweepBatch = 500
+const sweepBatch = 128
+
+// sweepTime is how long a round sweeps: when very many accounts are due at once,
+// events do not wait for all of them.
+const sweepTime = 100 * time.Millisecond
 
 // sweep advances the accounts of owned shards that are due at or before the
-// watermark, until none is.
+// watermark, until none is or the time is over. The next round goes on with the rest.
 func (l *lane) sweep(ctx context.Context, watermark int64) error {
-	for {
+	for begun := time.Now(); ; {
 		var due []*shard
 		for _, n := range l.order {
 			if s := l.shards[n]; s.due <= watermark && l.e.owns(n) {
@@ -34,6 +39,9 @@ func (l *lane) sweep(ctx context.Context, watermark int64) error {
 			return err
 		}
 		l.shrink()
+		if time.Since(begun) > sweepTime {
+			return nil
+		}
 	}
 }
 

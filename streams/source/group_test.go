@@ -222,6 +222,24 @@ func TestKilledInstanceIsReplaced(t *testing.T) {
 	})
 }
 
+func TestACrashedInstanceThatComesBackNeedNotWait(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		topic := w.topic("a", 4)
+		var l line
+		cfg := named(w.config(topic), "node-a")
+		cfg.SessionTimeout = 20 * time.Second
+		w.join(w.source(w.over(&l, cfg)))
+		l.cut()
+		began := time.Now()
+		if parts := w.join(w.source(cfg)).Partitions(); len(parts) != 4 {
+			t.Errorf("got %v, want all four partitions", parts)
+		}
+		if took := time.Since(began); took > cfg.SessionTimeout/2 {
+			t.Errorf("it took %s to take the place of the process before", took)
+		}
+	})
+}
+
 func TestAddedPartitionIsRead(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {
 		topic := w.topic("a", 1)

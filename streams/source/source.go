@@ -25,6 +25,7 @@ type Source struct {
 	own       bool // the transport is ours to close
 	client    *kafka.Client
 	buffers   bufferPool
+	replaced  sync.Once
 	joining   outage
 	reading   outage
 	metrics   *metrics
@@ -140,6 +141,7 @@ func (s *Source) attempt(ctx context.Context) (*kafka.Generation, error) {
 	if err := s.topicsExist(ctx); err != nil {
 		return nil, err
 	}
+	s.replaced.Do(func() { s.replace(ctx) })
 	group, err := s.membership()
 	if err != nil {
 		return nil, err

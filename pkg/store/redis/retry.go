@@ -61,6 +61,10 @@ func (s *Store) again(ctx context.Context, class Class, tries int) bool {
 		return false
 	}
 	s.stats.retried(class)
+	// Of a node that is gone go-redis learns once a minute only, unless it is told.
+	if cluster, ok := s.client.(*goredis.ClusterClient); ok && class != NoScript {
+		cluster.ReloadState(ctx)
+	}
 	if class == NoScript {
 		if err := s.scripts.load(ctx, s.client); err != nil {
 			s.log.Warn().Err(err).Msg("scripts cannot be loaded") // the call itself will only say NOSCRIPT
