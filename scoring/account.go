@@ -1,9 +1,6 @@
 package scoring
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Account is everything that is known of one account. The zero value is an
 // account nobody has heard of, in the last tier with seq 0; Model.Open makes one
@@ -194,13 +191,12 @@ func (a *Account) meet(who uint64, role string, at int64) (forgotten int, lost b
 		if at > p.at || at == p.at && role > p.role {
 			p.at = at
 			if p.role != role {
-				p.role, lost = strings.Clone(role), true
+				p.role, lost = role, true
 			}
 		}
 		return 0, lost
 	}
-	// The event's text is not the account's to keep.
-	a.people = append(a.people, person{who, at, strings.Clone(role)})
+	a.people = append(a.people, person{who, at, role})
 	if len(a.people) <= maxPeople {
 		return 0, false
 	}

@@ -97,6 +97,8 @@ func (m *Model) evaluate(a *Account, cause func() Cause, out *Outcome) {
 	m.read(r, a, a.Clock)
 	if v := m.decide(a, r, nil); v.move {
 		out.add(m, a, m.move(a, r, v, cause()))
+	} else if m.falling(a) && m.allCooled(a) {
+		a.quiet.bound(r.total)
 	}
 }
 
@@ -125,7 +127,9 @@ func (m *Model) applyEvent(a *Account, e *Event, out *Outcome) {
 	}
 	m.enter(a, e.Time, out)
 	matched = m.count(a, e, matched, out)
-	m.evaluate(a, func() Cause { return m.causeOf(e, matched) }, out)
+	if !m.steady(a) {
+		m.evaluate(a, func() Cause { return m.causeOf(e, matched) }, out)
+	}
 }
 
 func (m *Model) repeated(a *Account, e *Event, out *Outcome) bool {
@@ -143,6 +147,7 @@ func (m *Model) count(a *Account, e *Event, matched []int, out *Outcome) []int {
 	who := e.Contact.identity()
 	multiplier := m.multiplier(e.Contact)
 	var positive, sooner bool
+	var gain float64 // at most what the total gains
 	counted := matched[:0]
 	for _, i := range matched {
 		s := &m.signals[i]
@@ -160,12 +165,14 @@ func (m *Model) count(a *Account, e *Event, matched []int, out *Outcome) []int {
 		}
 		a.add(s.number, x, e.Time, s.halfLife)
 		sooner = sooner || s.points < 0
+		gain += float64(s.points * x)
 		counted = append(counted, i)
 	}
 	if positive && who != 0 {
 		forgotten, lost := a.meet(who, m.role(e.Contact), e.Time)
 		out.Forgotten.People += forgotten
 		sooner = sooner || lost
+		gain += m.committee.perRole
 	}
 	for i := range m.surges {
 		s := &m.surges[i]
@@ -173,6 +180,7 @@ func (m *Model) count(a *Account, e *Event, matched []int, out *Outcome) []int {
 			a.surge(s, e.Strength, e.Time)
 			// A late one may make the past look stronger, and end a surge sooner.
 			sooner = sooner || e.Time < a.Clock
+			gain += s.adds
 		}
 	}
 	// More points put a demotion off. They may bring a promotion nearer only where
@@ -180,6 +188,7 @@ func (m *Model) count(a *Account, e *Event, matched []int, out *Outcome) []int {
 	if sooner || !m.falling(a) || !m.allCooled(a) {
 		a.quiet.stir()
 	}
+	a.quiet.most += gain
 	return counted
 }
 

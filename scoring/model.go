@@ -254,7 +254,7 @@ func (m *Model) multiplier(c *Contact) float64 {
 // role is the contact's part in a purchase.
 func (m *Model) role(c *Contact) string {
 	if c.Role != "" {
-		return c.Role
+		return m.names.role(c.Role)
 	}
 	return m.labels(c.Title).role
 }

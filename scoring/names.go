@@ -8,16 +8,30 @@ import "strings"
 type Names struct {
 	list    []string
 	numbers map[string]uint32
-	roles   map[string]uint32 // by the role's own name
+	roles   map[string]named // by the role's own name
+}
+
+// named is a number with the name as the dictionary holds it.
+type named struct {
+	number uint32
+	name   string
+}
+
+// role is a copy of a role's name that may be kept: an event's text may not.
+func (n *Names) role(name string) string {
+	if known, ok := n.roles[name]; ok {
+		return known.name
+	}
+	return strings.Clone(name)
 }
 
 // NewNames makes a dictionary from a list in number order, as stored.
 func NewNames(list []string) *Names {
-	n := &Names{list: list, numbers: make(map[string]uint32, len(list)), roles: map[string]uint32{}}
+	n := &Names{list: list, numbers: make(map[string]uint32, len(list)), roles: map[string]named{}}
 	for i, name := range list {
 		n.numbers[name] = uint32(i)
 		if role, ok := strings.CutPrefix(name, roleName("")); ok {
-			n.roles[role] = uint32(i)
+			n.roles[role] = named{uint32(i), role}
 		}
 	}
 	return n

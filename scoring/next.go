@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"sync"
 )
 
 // lastInstant is the end of the year 9999, the last that RFC 3339 can write. A
@@ -31,9 +32,10 @@ func (m *Model) solve(a *Account) int64 {
 	if !a.Begun || a.quiet.holds(forEver) || m.still(a) {
 		return forEver
 	}
-	s := solver{m: m, a: a, c: m.tier(a), since: m.borrow(), r: m.borrow()}
-	defer m.lend(s.since)
-	defer m.lend(s.r)
+	s := solvers.Get().(*solver)
+	defer solvers.Put(s)
+	s.m, s.a, s.c, s.since, s.r = m, a, m.tier(a), m.borrow(), m.borrow()
+	defer s.done()
 	m.read(s.since, a, a.Clock)
 	s.setTargets()
 	breaks := s.breaks()
@@ -93,6 +95,21 @@ func (m *Model) Quiet(a *Account, t int64) bool {
 	if !m.plain || a.quiet.solved {
 		return false
 	}
+	for _, until := range [...]int64{t + stride, t} {
+		if m.calm(a, until) {
+			a.quiet.rest(until)
+			return true
+		}
+	}
+	return false
+}
+
+// stride is how much further than asked Quiet looks first, so that the next to ask
+// finds the answer.
+const stride = 6 * Hour
+
+// calm reports whether the bounds of the score until t rule a crossing out.
+func (m *Model) calm(a *Account, t int64) bool {
 	lo, hi := m.borrow(), m.borrow()
 	defer m.lend(lo)
 	defer m.lend(hi)
@@ -103,11 +120,7 @@ func (m *Model) Quiet(a *Account, t int64) bool {
 			return false
 		}
 	}
-	if c != m.last() && (lo.score < m.tiers[c].min-m.tiers[c].hysteresis || m.lacking(&m.tiers[c], lo, nil)) {
-		return false
-	}
-	a.quiet.rest(t)
-	return true
+	return c == m.last() || lo.score >= m.tiers[c].min-m.tiers[c].hysteresis && !m.lacking(&m.tiers[c], lo, nil)
 }
 
 // solver looks for the next crossing of one account. Times are milliseconds
@@ -121,12 +134,29 @@ type solver struct {
 
 	scores []float64   // totals whose passing may decide
 	groups [][]float64 // by group: points whose passing may decide, caps and floors
+	ends   []float64   // see breaks
 	cuts   []float64
+	whole  []float64 // cuts before those of the score
+	sums   [][]term  // by group
+	scratch
+}
+
+// solvers are spare, so that solving allocates nothing.
+var solvers = sync.Pool{New: func() any { return new(solver) }}
+
+// done lets go of the account.
+func (s *solver) done() {
+	s.m.lend(s.since)
+	s.m.lend(s.r)
+	s.m, s.a, s.since, s.r = nil, nil, nil, nil
 }
 
 func (s *solver) setTargets() {
-	s.groups = make([][]float64, len(s.m.groups))
+	s.reset()
+	s.scores = s.scores[:0]
+	s.groups = slices.Grow(s.groups[:0], len(s.m.groups))[:len(s.m.groups)]
 	for g := range s.m.groups {
+		s.groups[g] = s.groups[g][:0]
 		for _, bound := range []float64{s.m.groups[g].cap, s.m.groups[g].floor} {
 			if !math.IsInf(bound, 0) {
 				s.groups[g] = append(s.groups[g], bound)
@@ -159,7 +189,7 @@ func (s *solver) groupTargets(t *tier, past float64) {
 // sorted, the clock first, the horizon last.
 func (s *solver) breaks() []float64 {
 	m, a := s.m, s.a
-	breaks := []float64{0}
+	breaks := append(s.ends[:0], 0)
 	for i := range m.signals {
 		if dt, ok := s.release(i); ok {
 			breaks = append(breaks, dt)
@@ -184,7 +214,8 @@ func (s *solver) breaks() []float64 {
 	horizon := s.horizon(slices.Max(breaks))
 	breaks = slices.DeleteFunc(breaks, func(dt float64) bool { return dt < 0 || dt >= horizon })
 	slices.Sort(breaks)
-	return append(slices.Compact(breaks), horizon)
+	s.ends = append(slices.Compact(breaks), horizon)
+	return s.ends
 }
 
 // release is when a signal that is above its limit falls to it.
@@ -225,19 +256,21 @@ func (s *solver) horizon(lastBreak float64) float64 {
 
 // piece looks for the crossing in (from, to], where no break lies within.
 func (s *solver) piece(from, to float64) (int64, bool) {
-	sums := make([][]term, len(s.m.groups))
+	s.reset()
+	s.sums = s.sums[:0]
 	s.cuts = append(s.cuts[:0], from)
-	for g := range sums {
-		sums[g] = s.groupTerms(g, from)
+	for g := range s.m.groups {
+		sum := s.groupTerms(g, from)
+		s.sums = append(s.sums, sum)
 		for _, target := range s.groups[g] {
-			s.cuts = roots(s.cuts, less(sums[g], target), from, to)
+			s.cuts = s.roots(s.cuts, s.less(sum, target), from, to)
 		}
 	}
 	s.cuts = append(s.cuts, to)
 	slices.Sort(s.cuts)
-	whole := slices.Clone(s.cuts)
-	for i := 1; i < len(whole); i++ {
-		s.scoreCuts(sums, whole[i-1], whole[i])
+	s.whole = append(s.whole[:0], s.cuts...)
+	for i := 1; i < len(s.whole); i++ {
+		s.scoreCuts(s.whole[i-1], s.whole[i])
 	}
 	slices.Sort(s.cuts)
 	for i := 1; i < len(s.cuts); i++ {
@@ -250,7 +283,7 @@ func (s *solver) piece(from, to float64) (int64, bool) {
 
 // groupTerms is the group's raw sum from the instant on, until the next break.
 func (s *solver) groupTerms(g int, from float64) []term {
-	var terms []term
+	terms := s.take(len(s.m.groups[g].signals))
 	for _, i := range s.m.groups[g].signals {
 		sig, x := &s.m.signals[i], s.since.x[i]
 		switch release, limited := s.release(i); {
@@ -266,32 +299,32 @@ func (s *solver) groupTerms(g int, from float64) []term {
 	return terms
 }
 
-func less(terms []term, target float64) []term {
-	return append(slices.Clip(terms), term{c: -target})
+func (w *scratch) less(terms []term, target float64) []term {
+	return append(append(w.take(len(terms)+1), terms...), term{c: -target})
 }
 
 // scoreCuts adds the zeros of the total against each threshold in (from, to),
 // where every group is either at a bound or between its bounds.
-func (s *solver) scoreCuts(sums [][]term, from, to float64) {
+func (s *solver) scoreCuts(from, to float64) {
 	if to <= from {
 		return
 	}
 	mid := from + (to-from)/2
 	constant := s.a.standing.fit
-	var total []term
-	for g := range sums {
-		raw := value(sums[g], mid)
+	total := s.take(len(s.m.signals) + 1)
+	for g := range s.sums {
+		raw := value(s.sums[g], mid)
 		if p := clamp(raw, s.m.groups[g].floor, s.m.groups[g].cap); p != raw {
 			constant += p
 		} else {
-			total = append(total, sums[g]...)
+			total = append(total, s.sums[g]...)
 		}
 	}
 	s.m.read(s.r, s.a, s.instant(mid))
 	constant += s.r.k + s.r.adds
 	total = append(total, term{c: constant})
 	for _, target := range s.scores {
-		s.cuts = roots(s.cuts, less(total, target), from, to)
+		s.cuts = s.roots(s.cuts, s.less(total, target), from, to)
 	}
 }
 

@@ -10,6 +10,10 @@ type quiet struct {
 	until  int64 // nothing crosses by time alone at or before this instant
 	solved bool
 	next   int64 // where solved: the next crossing; forEver for none
+	// Where bounded: the total is at most this from the clock on, as long as nothing
+	// more happens.
+	bounded bool
+	most    float64
 }
 
 // forEver is an instant after all others.
@@ -37,6 +41,9 @@ func (q *quiet) solve(at int64) {
 // stir forgets everything: whatever changed may bring a crossing nearer.
 func (q *quiet) stir() { *q = quiet{} }
 
+// bound notes the total at the clock of an account that only falls.
+func (q *quiet) bound(total float64) { q.bounded, q.most = true, total }
+
 // moved forgets the solution, but not that all is quiet until then: what changed
 // can only put the next crossing off.
 func (q *quiet) moved() { q.solved = false }
@@ -45,3 +52,14 @@ func (q *quiet) moved() { q.solved = false }
 // alone, as Model.NextCrossing said when it was stored: Unix milliseconds, the
 // instant included. It follows Model.Open.
 func (a *Account) Rest(until int64) { a.quiet.rest(until) }
+
+// steady reports whether the tier surely stays, after something that can only have
+// raised the score: nothing was due, and no better tier is within reach.
+func (m *Model) steady(a *Account) bool {
+	q := &a.quiet
+	if !q.bounded || !q.holds(a.Clock) {
+		return false
+	}
+	c := m.tier(a)
+	return c == 0 || m.bounded(q.most, a) < m.tiers[c-1].min
+}

@@ -21,15 +21,16 @@ const enough = 1.0 / 64
 // a constant and n−1 terms, whose derivative has n−1 terms: its zeros, found the
 // same way, cut (lo, hi) into stretches on which the quotient is monotone, so a
 // change of sign at the ends of a stretch is exactly one zero (Rolle).
-func roots(dst []float64, terms []term, lo, hi float64) []float64 {
-	quotient := divide(terms, lo)
+func (w *scratch) roots(dst []float64, terms []term, lo, hi float64) []float64 {
+	quotient := w.divide(terms, lo)
 	if len(quotient) < 2 {
 		return dst
 	}
 	span := hi - lo
-	cuts := []float64{0}
+	var few [8]float64
+	cuts := append(few[:0], 0)
 	if !sameSign(quotient[1:]) {
-		cuts = roots(cuts, derivative(quotient), 0, span)
+		cuts = w.roots(cuts, w.derivative(quotient), 0, span)
 	}
 	cuts = append(cuts, span)
 	for i := 1; i < len(cuts); i++ {
@@ -42,8 +43,8 @@ func roots(dst []float64, terms []term, lo, hi float64) []float64 {
 
 // divide merges equal rates, drops what is nothing from lo on, and divides by the
 // slowest term's decay; t then counts from lo.
-func divide(terms []term, lo float64) []term {
-	out := make([]term, 0, len(terms))
+func (w *scratch) divide(terms []term, lo float64) []term {
+	out := w.take(len(terms))
 	for _, t := range terms {
 		i := slices.IndexFunc(out, func(o term) bool { return o.rate == t.rate })
 		if i < 0 {
@@ -66,8 +67,8 @@ func divide(terms []term, lo float64) []term {
 }
 
 // derivative is that of a divided sum, but for a factor that has no zeros.
-func derivative(quotient []term) []term {
-	out := make([]term, 0, len(quotient)-1)
+func (w *scratch) derivative(quotient []term) []term {
+	out := w.take(len(quotient) - 1)
 	for _, t := range quotient[1:] {
 		out = append(out, term{c: t.c * t.rate, rate: t.rate})
 	}

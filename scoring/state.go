@@ -104,7 +104,7 @@ func (p *packer) tier(a *Account) {
 // role writes a known role as its number + 1, another as 0 and its text.
 func (p *packer) role(names *Names, role string) {
 	if n, ok := names.roles[role]; ok {
-		p.count(int(n) + 1)
+		p.count(int(n.number) + 1)
 		return
 	}
 	p.count(0)
