@@ -144,8 +144,7 @@ func (d *Decoder) decode(doc *document, r *Record, s *slot) *Bad {
 	case headers.attributes[specversion].present:
 		return d.binary(doc, r, &headers, s)
 	}
-	if !doc.parse(r.Value) || doc.kind(0) != kindObject ||
-		headers.media != "application/cloudevents+json" && doc.member(0, "specversion") == none {
+	if !doc.parse(r.Value) || doc.kind(0) != kindObject || headers.media != "application/cloudevents+json" && !doc.has(0, "specversion") {
 		return notStructured(doc, r, &headers)
 	}
 	return d.structured(doc, s)

@@ -194,15 +194,14 @@ func (d *document) attribute(n int) attribute {
 	return attribute{present: true, kind: d.kind(n)}
 }
 
-// member is the last member of the object at n with the given key, or none.
-func (d *document) member(n int, key string) int {
-	found := none
-	d.members(n, func(k []byte, value int) {
-		if string(k) == key {
-			found = value
+// has reports whether the object at n has a member of this name. Mostly it is the first.
+func (d *document) has(n int, name string) bool {
+	for i, end := n+1, int(d.nodes[n].next); i < end; i = int(d.nodes[i+1].next) {
+		if string(d.bytes(i)) == name {
+			return true
 		}
-	})
-	return found
+	}
+	return false
 }
 
 // required is an attribute that must be a string that is not empty.

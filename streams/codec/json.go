@@ -88,6 +88,13 @@ func (d *document) fail(i int, what string) int {
 }
 
 func (d *document) space(i int) int {
+	if i < len(d.text) && d.text[i] > ' ' { // as mostly
+		return i
+	}
+	return d.skip(i)
+}
+
+func (d *document) skip(i int) int {
 	for i < len(d.text) {
 		switch d.text[i] {
 		case ' ', '\t', '\n', '\r':
@@ -211,19 +218,20 @@ func (d *document) close(at, end int) int {
 func (d *document) quoted(i int) int {
 	i++
 	start, escaped := i, false
+	text := d.text // in a register
 	for {
-		for i < len(d.text) && !special[d.text[i]] {
+		for i < len(text) && !special[text[i]] {
 			i++
 		}
-		if i >= len(d.text) {
+		if i >= len(text) {
 			return d.fail(i, "")
 		}
-		switch d.text[i] {
+		switch text[i] {
 		case '"':
 			d.add(kindString, escaped, start, i)
 			return i + 1
 		case '\\':
-			n := escapeLength(d.text[i:])
+			n := escapeLength(text[i:])
 			if n == 0 {
 				return d.fail(i, "a bad escape")
 			}
