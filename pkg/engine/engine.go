@@ -184,9 +184,6 @@ func endsOf(inputs []Input, n int) map[Partition]int64 {
 
 // run takes a round through the lanes.
 func (e *Engine) run(ctx context.Context, r Round) error {
-	for _, l := range e.lanes {
-		l.begin()
-	}
 	for i := range r.Inputs {
 		in := &r.Inputs[i]
 		in.watermark = max(e.watermark, min(e.level, r.Until))
@@ -201,7 +198,11 @@ func (e *Engine) run(ctx context.Context, r Round) error {
 		}
 		group.Go(func() error { return l.run(ctx, &r) })
 	}
-	if err := group.Wait(); err != nil {
+	err := group.Wait()
+	for _, l := range e.lanes {
+		l.end()
+	}
+	if err != nil {
 		e.Forget()
 		return err
 	}

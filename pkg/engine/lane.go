@@ -50,9 +50,12 @@ func newLane(e *Engine, index, lanes, bound int) *lane {
 	return l
 }
 
-func (l *lane) begin() {
+// end lets go of a round's inputs.
+func (l *lane) end() {
 	for _, s := range l.shards {
-		s.inputs, s.found = s.inputs[:0], nil
+		clear(s.inputs)
+		clear(s.unseen)
+		s.inputs, s.unseen, s.found = s.inputs[:0], s.unseen[:0], nil
 	}
 }
 
