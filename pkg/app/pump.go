@@ -311,7 +311,7 @@ func (p *pump) round(ctx context.Context, session *source.Session, batch *source
 	if err := p.engine.Process(ctx, r); err != nil {
 		return hopeless{err}
 	}
-	p.state.progressed(batch, p.now())
+	p.state.progressed()
 	if p.went != nil {
 		p.went(batch, r.Watermark)
 	}

@@ -2,26 +2,25 @@ package app
 
 import (
 	"errors"
+	"fmt"
 	"sync"
-
-	"tidemark/streams/source"
+	"time"
 )
 
 // state is what the service knows of itself, for health checks and the log.
 type state struct {
 	mu     sync.Mutex // guards what follows; nothing is called while it is held
 	member bool
-	mine   int // partitions assigned
-	all    int // partitions of all instances
-	behind int64
-	last   int64 // instant of the latest round, Unix milliseconds
+	mine   int       // partitions assigned
+	all    int       // partitions of all instances
+	last   time.Time // when the latest round ended
 
 	changed func() // called after the assignment changed
 }
 
 func (s *state) joined(mine, all int) {
 	s.mu.Lock()
-	s.member, s.mine, s.all = true, mine, all
+	s.member, s.mine, s.all, s.last = true, mine, all, time.Now()
 	s.mu.Unlock()
 	s.changed()
 }
@@ -40,17 +39,17 @@ func (s *state) share() (mine, all int) {
 	return s.mine, s.all
 }
 
-func (s *state) progressed(b *source.Batch, now int64) {
-	var behind int64
-	for _, m := range b.Marks {
-		if !m.CaughtUp {
-			behind++
-		}
-	}
+// progressed notes that a round has ended. One does several times a second, events
+// or not.
+func (s *state) progressed() {
 	s.mu.Lock()
-	s.behind, s.last = behind, now
+	s.last = time.Now()
 	s.mu.Unlock()
 }
+
+// stuck is how long a round may take before the instance no longer counts as ready:
+// it waits for Redis, or for the dead-letter topic.
+const stuck = 10 * time.Second
 
 // ready says why the instance takes no part, or nil.
 func (s *state) ready() error {
@@ -58,6 +57,9 @@ func (s *state) ready() error {
 	defer s.mu.Unlock()
 	if !s.member {
 		return errors.New("starting, or not in the consumer group: waiting for Kafka or Redis")
+	}
+	if d := time.Since(s.last); d > stuck {
+		return fmt.Errorf("nothing was stored for %s: waiting for Redis, or for Kafka to take dead letters", d.Round(time.Second))
 	}
 	return nil
 }

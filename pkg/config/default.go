@@ -23,7 +23,7 @@ func Default() Config {
 			Create:            Create{Partitions: 12},
 			SessionTimeout:    10 * time.Second,
 			HeartbeatInterval: 500 * time.Millisecond,
-			Fetch:             Fetch{MaxBytes: 4 * MiB, MaxWait: 500 * time.Millisecond, BufferEvents: 8192},
+			Fetch:             Fetch{MaxBytes: MiB, MaxWait: 500 * time.Millisecond, BufferEvents: 8192},
 		},
 		Redis: Redis{
 			Addrs:   []string{"127.0.0.1:6379"},
@@ -33,7 +33,7 @@ func Default() Config {
 		Events: Events{FutureTolerance: 5 * time.Minute, MaxAge: 400 * 24 * time.Hour, MaxBytes: 256 * KiB},
 		Engine: Engine{
 			MaxLead:            time.Hour,
-			MaxBatch:           16384,
+			MaxBatch:           32768,
 			CacheAccounts:      100_000,
 			CheckpointInterval: 2 * time.Second,
 		},
