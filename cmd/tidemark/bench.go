@@ -40,7 +40,8 @@ type benchCmd struct {
 	Peers    []string `help:"Programs of deploy/peers to run beside it: streams, streams-eos, flink, flink-rocksdb."`
 	PeersDir string   `help:"Where they are built. Without it, peers in the cache folder, as deploy/peers/build.sh has it." type:"path"`
 
-	JSON string `name:"json" help:"Write the figures here too, as JSON; - for standard output instead of the table."`
+	Profile string `help:"Write serve's CPU profile here; of several runs, the last." type:"path"`
+	JSON    string `name:"json" help:"Write the figures here too, as JSON; - for standard output instead of the table."`
 }
 
 // Run measures and prints the figures.
@@ -91,7 +92,7 @@ func (c *benchCmd) options(s *streams) (bench.Options, error) {
 	return bench.Options{
 		Config: cfg, ConfigFile: c.Config, Environ: s.environ, Workload: w, Model: c.Model, Partitions: c.Partitions,
 		Rounds: c.Rounds, Only: c.Only, Verify: c.Verify,
-		Peers: c.Peers, PeersDir: c.PeersDir,
+		Profile: c.Profile, Peers: c.Peers, PeersDir: c.PeersDir,
 		Rates: c.Rates, LoadFor: c.LoadFor, Rate: c.Rate, Due: c.Due, IdleFor: c.IdleFor,
 		Progress: func(line string) { fmt.Fprintf(s.err, "%s %s\n", time.Now().Format(time.TimeOnly), line) },
 	}, nil

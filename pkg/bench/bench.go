@@ -56,6 +56,8 @@ type Options struct {
 	Environ []string
 	// Program is the command that `serve` is added to. Empty: this binary.
 	Program []string
+	// Profile is where `serve` writes its CPU profile. Empty: nowhere.
+	Profile string
 	// KafkaPID and RedisPID are the servers' processes; 0: not ours, so that their
 	// processor time is unknown.
 	KafkaPID, RedisPID int

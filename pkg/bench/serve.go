@@ -64,6 +64,9 @@ func (b *bench) startServe(d *deployment, lines func(logLine)) (*serve, error) {
 	if b.opts.ConfigFile != "" {
 		argv = append(argv, "--config", b.opts.ConfigFile)
 	}
+	if b.opts.Profile != "" {
+		argv = append(argv, "--cpu-profile", b.opts.Profile)
+	}
 	s := &serve{lines: lines, http: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 1}}}
 	var err error
 	s.child, err = startChild("serve", argv, d.environ(b.opts.Environ), "", s.line)
