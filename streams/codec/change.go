@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -25,62 +24,147 @@ type ChangeEncoder struct {
 	Namespace string // becomes the source: tidemark/<namespace>
 }
 
-type change struct {
-	SpecVersion     string     `json:"specversion"`
-	ID              string     `json:"id"`
-	Source          string     `json:"source"`
-	Type            string     `json:"type"`
-	Subject         string     `json:"subject"`
-	Time            string     `json:"time"`
-	DataContentType string     `json:"datacontenttype"`
-	Data            changeData `json:"data"`
-}
-
-type changeData struct {
-	Account   string          `json:"account"`
-	Seq       uint64          `json:"seq"`
-	From      string          `json:"from"`
-	To        string          `json:"to"`
-	Direction string          `json:"direction"`
-	MQA       bool            `json:"mqa"`
-	Score     float64         `json:"score"`
-	Threshold *float64        `json:"threshold"`
-	Cause     scoring.Cause   `json:"cause"`
-	DemotesAt *string         `json:"demotes_at"`
-	Receipt   scoring.Receipt `json:"receipt"`
-	Model     modelRef        `json:"model"`
-	Profile   map[string]any  `json:"profile"`
-}
-
-type modelRef struct {
-	Name    string `json:"name"`
-	Version int    `json:"version"`
-	Hash    string `json:"hash"`
-}
-
 // Change writes one crossing of an account.
 func (e ChangeEncoder) Change(account string, c *scoring.Crossing) ([]byte, error) {
-	out := change{
-		SpecVersion: "1.0", ID: account + "/" + strconv.FormatUint(c.Seq, 10), Source: "tidemark/" + e.Namespace,
-		Type: ChangeType, Subject: account, Time: FormatTime(c.At), DataContentType: "application/json",
-		Data: changeData{
-			Account: account, Seq: c.Seq, From: c.From, To: c.To, Direction: direction(c.Up), MQA: c.MQA,
-			Score: c.Score, Threshold: c.Threshold, Cause: c.Cause, Receipt: c.Receipt,
-			Model:   modelRef{c.Model.Name(), c.Model.Version(), c.Model.Hash()},
-			Profile: published(c),
-		},
+	w := writer{b: make([]byte, 0, usualChange)}
+	w.open('{')
+	w.text("specversion", "1.0")
+	w.text("id", account+"/"+strconv.FormatUint(c.Seq, 10))
+	w.text("source", "tidemark/"+e.Namespace)
+	w.text("type", ChangeType)
+	w.text("subject", account)
+	w.instant("time", &c.At)
+	w.text("datacontenttype", "application/json")
+	w.key("data")
+	w.data(account, c)
+	w.close('}')
+	if w.err != nil {
+		return nil, fmt.Errorf("tier change: %w", w.err)
 	}
-	if c.DemotesAt != nil {
-		at := FormatTime(*c.DemotesAt)
-		out.Data.DemotesAt = &at
+	return w.b, nil
+}
+
+// usualChange is the size of most tier changes.
+const usualChange = 2048
+
+func (w *writer) data(account string, c *scoring.Crossing) {
+	w.open('{')
+	w.text("account", account)
+	w.key("seq")
+	w.b = strconv.AppendUint(w.b, c.Seq, 10)
+	w.text("from", c.From)
+	w.text("to", c.To)
+	w.text("direction", direction(c.Up))
+	w.flag("mqa", c.MQA)
+	w.number("score", c.Score)
+	w.optional("threshold", c.Threshold)
+	w.cause(&c.Cause)
+	w.instant("demotes_at", c.DemotesAt)
+	w.receipt(&c.Receipt)
+	w.key("model")
+	w.open('{')
+	w.text("name", c.Model.Name())
+	w.integer("version", c.Model.Version())
+	w.text("hash", c.Model.Hash())
+	w.close('}')
+	w.attributes("profile", published(c))
+	w.close('}')
+}
+
+func (w *writer) cause(c *scoring.Cause) {
+	w.key("cause")
+	w.open('{')
+	w.text("kind", string(c.Kind))
+	for _, part := range [...]struct{ name, value string }{{"id", c.ID}, {"source", c.Source}, {"type", c.Type}} {
+		if part.value != "" {
+			w.text(part.name, part.value)
+		}
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(out); err != nil {
-		return nil, fmt.Errorf("tier change: %w", err)
+	if c.Signals != nil {
+		w.texts("signals", c.Signals)
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	w.close('}')
+}
+
+func (w *writer) receipt(r *scoring.Receipt) {
+	w.key("receipt")
+	w.open('{')
+	w.number("score", r.Score)
+	w.fit(&r.Fit)
+	w.key("groups")
+	w.open('[')
+	for i := range r.Groups {
+		w.group(&r.Groups[i])
+	}
+	w.close(']')
+	w.key("committee")
+	w.open('{')
+	w.number("points", r.Committee.Points)
+	w.integer("people", r.Committee.People)
+	w.texts("roles", r.Committee.Roles)
+	w.close('}')
+	w.key("surges")
+	w.open('[')
+	for i := range r.Surges {
+		s := &r.Surges[i]
+		w.open('{')
+		w.text("name", s.Name)
+		w.number("points", s.Points)
+		w.number("recent", s.Recent)
+		w.number("usual", s.Usual)
+		w.close('}')
+	}
+	w.close(']')
+	w.key("icp")
+	w.open('{')
+	w.flag("inside", r.ICP.Inside)
+	w.texts("unmet", r.ICP.Unmet)
+	w.optional("outside_max", r.ICP.Max)
+	w.close('}')
+	w.number("adjustment", r.Adjustment)
+	w.close('}')
+}
+
+func (w *writer) fit(f *scoring.FitReceipt) {
+	w.key("fit")
+	w.open('{')
+	w.number("points", f.Points)
+	w.number("sum", f.Sum)
+	w.optional("cap", f.Cap)
+	w.key("rules")
+	w.open('[')
+	for i := range f.Rules {
+		w.open('{')
+		w.text("name", f.Rules[i].Name)
+		w.number("points", f.Rules[i].Points)
+		w.close('}')
+	}
+	w.close(']')
+	w.close('}')
+}
+
+func (w *writer) group(g *scoring.GroupReceipt) {
+	w.open('{')
+	w.text("name", g.Name)
+	w.number("points", g.Points)
+	w.number("sum", g.Sum)
+	w.optional("cap", g.Cap)
+	w.optional("floor", g.Floor)
+	w.key("signals")
+	w.open('[')
+	for i := range g.Signals {
+		s := &g.Signals[i]
+		w.open('{')
+		w.text("name", s.Name)
+		w.number("points", s.Points)
+		w.number("intensity", s.Intensity)
+		w.number("weight", s.Weight)
+		w.optional("limit", s.Limit)
+		w.text("half_life", s.HalfLife)
+		w.close('}')
+	}
+	w.close(']')
+	w.close('}')
 }
 
 // Published is what identifies a tier change among those of its account.
