@@ -16,11 +16,11 @@ func TestAStuckInstanceIsNotReady(t *testing.T) {
 			t.Error("ready before it joined")
 		}
 		s.joined(1, 1)
-		time.Sleep(stuck)
+		<-time.After(stuck)
 		if err := s.ready(); err != nil {
 			t.Error(err)
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		if err := s.ready(); err == nil || !strings.Contains(err.Error(), "nothing was stored for 11s") {
 			t.Errorf("got %v, want it to say for how long nothing was stored", err)
 		}
