@@ -137,6 +137,7 @@ func TestRebuildPublishesTrueDifferencesOnly(t *testing.T) {
 	i := w.serve()
 	w.drained()
 	i.stop()
+	before := w.env
 	w.env = override(w.env, []string{"TIDEMARK_MODEL=" + halfLives(t, 2, "5d", "600d")})
 	out := string(w.command("rebuild", "--switch"))
 	wantText(t, out, "2 accounts stand in another tier", "B -> C: 1", "C -> B: 1", "are published now")
@@ -144,6 +145,11 @@ func TestRebuildPublishesTrueDifferencesOnly(t *testing.T) {
 	w.drained()
 	i.stop()
 	w.sameTiers()
+	// Who still has the old model does not put it in force again.
+	after := w.env
+	w.env = before
+	wantText(t, w.refused(exitFailed), "half-lives 1 was replaced by half-lives 2")
+	w.env = after
 	got := map[string][]string{}
 	for _, c := range w.changes() {
 		got[c.Data.Account] = append(got[c.Data.Account], fmt.Sprintf("%s%s %s", c.Data.From, c.Data.To, c.Data.Cause.Kind))

@@ -117,9 +117,7 @@ func (s *service) announce(ctx context.Context, earlier []store.Model) error {
 	first := len(earlier) == 0
 	for _, m := range earlier {
 		if m.Hash == s.model.Hash() {
-			last := earlier[len(earlier)-1]
-			return hopeless{fmt.Errorf("model: %s %s was replaced by %s %s on %s, so this instance is out of date: start it with that model; "+
-				"to go back to the old one, raise its version", m.Name, m.Version, last.Name, last.Version, codec.FormatTime(last.EffectiveAt))}
+			return hopeless{replaced(&m, &earlier[len(earlier)-1])}
 		}
 		// Instants ascend, so that each is the instant of one change only.
 		at = max(at, m.EffectiveAt+1)
@@ -128,6 +126,11 @@ func (s *service) announce(ctx context.Context, earlier []store.Model) error {
 		Hash: s.model.Hash(), Name: s.model.Name(), Version: fmt.Sprint(s.model.Version()),
 		EffectiveAt: at, Source: string(s.file.Source), Adopted: first,
 	})
+}
+
+func replaced(old, now *store.Model) error {
+	return fmt.Errorf("model: %s %s was replaced by %s %s on %s: start with that model; to go back to the old one, raise its version",
+		old.Name, old.Version, now.Name, now.Version, codec.FormatTime(now.EffectiveAt))
 }
 
 // move takes every account from the model before to the one announced.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -155,7 +156,9 @@ func (b *rebuild) openKafka(ctx context.Context) error {
 	return errors.Join(b.live.Claim(ctx, group), b.next.Claim(ctx, group))
 }
 
-// adopt puts the new generation under the configured model from its beginning.
+// adopt puts the new generation under the configured model from its beginning. The
+// models that were in force before stand in front, so that who still has one of them
+// is told, and does not put it in force again.
 func (b *rebuild) adopt(ctx context.Context, file *modelfile.File) (*scoring.Model, error) {
 	m, err := storedModel(ctx, b.next, file)
 	if err != nil {
@@ -165,14 +168,38 @@ func (b *rebuild) adopt(ctx context.Context, file *modelfile.File) (*scoring.Mod
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("model of generation %d: %w", b.result.Generation, err)
-	case found && begun.Hash != m.Hash():
-		return nil, fmt.Errorf("model: generation %d was begun with %s %s and is not finished: go on with that model, or drop it with `tidemark rebuild --drop`",
-			b.result.Generation, begun.Name, begun.Version)
-	case found:
+	case found && begun.Hash == m.Hash():
 		return m, nil
 	}
+	earlier, err := b.live.Models(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("models: %w", err)
+	}
+	at := time.Now().UnixMilli()
+	for i, e := range earlier {
+		last := earlier[len(earlier)-1]
+		if e.Hash == m.Hash() && last.Hash != m.Hash() {
+			return nil, replaced(&e, &last)
+		}
+		at = max(at, e.EffectiveAt+1)
+		if earlier[i].Adopted {
+			err = errors.Join(err, b.next.AddModel(ctx, e))
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch begun, found, err = b.next.LatestModel(ctx); {
+	case err != nil:
+		return nil, fmt.Errorf("model of generation %d: %w", b.result.Generation, err)
+	case found && begun.Hash == m.Hash():
+		return m, nil
+	case found && !slices.ContainsFunc(earlier, func(e store.Model) bool { return e.Hash == begun.Hash }):
+		return nil, fmt.Errorf("model: generation %d was begun with %s %s and is not finished: go on with that model, or drop it with `tidemark rebuild --drop`",
+			b.result.Generation, begun.Name, begun.Version)
+	}
 	return m, b.next.AddModel(ctx, store.Model{
-		Hash: m.Hash(), Name: m.Name(), Version: fmt.Sprint(m.Version()), EffectiveAt: time.Now().UnixMilli(), Source: string(file.Source), Adopted: true,
+		Hash: m.Hash(), Name: m.Name(), Version: fmt.Sprint(m.Version()), EffectiveAt: at, Source: string(file.Source), Adopted: true,
 	})
 }
 
