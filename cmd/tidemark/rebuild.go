@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -46,10 +47,14 @@ func (c *rebuildCmd) Run(s *streams) error {
 		}
 		return err
 	}
+	var mu sync.Mutex // guards s.err: progress comes from another goroutine
+	say := func(line string) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintln(s.err, line)
+	}
 	done, err := app.Rebuild(s.ctx, cfg, log, app.RebuildOptions{
-		Switch:   c.Switch,
-		Stage:    func(what string) { fmt.Fprintln(s.err, what) },
-		Progress: func(p app.Progress) { fmt.Fprintln(s.err, progressLine(p)) },
+		Switch: c.Switch, Stage: say, Progress: func(p app.Progress) { say(progressLine(p)) },
 	})
 	if err != nil {
 		return err

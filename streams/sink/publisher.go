@@ -229,6 +229,7 @@ func (p *Publisher) produce(ctx context.Context, topic string, partition int, ba
 // retry repeats an attempt while its error can heal and the context lives.
 func (p *Publisher) retry(ctx context.Context, topic string, partition int, attempt func() error) error {
 	pause := p.config.MinBackoff
+	var before error
 	for {
 		err := attempt()
 		if err == nil {
@@ -238,8 +239,12 @@ func (p *Publisher) retry(ctx context.Context, topic string, partition int, atte
 			return nil
 		}
 		if ctx.Err() != nil {
+			if before != nil && errors.Is(err, ctx.Err()) {
+				err = before // says more than that this one was cut off
+			}
 			return fmt.Errorf("publish to %s: %w (the last attempt said: %w)", topic, ctx.Err(), err)
 		}
+		before = err
 		if Classify(err) != Retryable {
 			return fmt.Errorf("publish to %s/%d: %w", topic, max(partition, 0), err)
 		}
