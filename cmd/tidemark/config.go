@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 
+	"github.com/rs/zerolog"
+
 	"tidemark/pkg/config"
 )
 
@@ -21,6 +23,20 @@ func (f *configFlags) load(s *streams) (config.Config, error) {
 		return config.Config{}, usageError{err}
 	}
 	return c, nil
+}
+
+// open reads the configuration and the model it names, for a command that works on
+// the servers, and makes its log; every fault is a usageError.
+func (f *configFlags) open(s *streams) (config.Config, zerolog.Logger, error) {
+	c, err := f.load(s)
+	if err == nil {
+		_, _, err = openModel(c.Model)
+	}
+	if err != nil {
+		return config.Config{}, zerolog.Nop(), err
+	}
+	log, err := newLogger(c.Log, s.err)
+	return c, log, err
 }
 
 type configCmd struct {

@@ -27,14 +27,7 @@ type rebuildCmd struct {
 
 // Run builds a second state from the log, and compares or switches.
 func (c *rebuildCmd) Run(s *streams) error {
-	cfg, err := c.load(s)
-	if err != nil {
-		return err
-	}
-	if _, _, err := openModel(cfg.Model); err != nil {
-		return err
-	}
-	log, err := newLogger(cfg.Log, s.err)
+	cfg, log, err := c.open(s)
 	if err != nil {
 		return err
 	}

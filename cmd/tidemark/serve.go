@@ -16,14 +16,7 @@ type serveCmd struct {
 
 // Run serves until the context ends.
 func (c *serveCmd) Run(s *streams) (err error) {
-	cfg, err := c.load(s)
-	if err != nil {
-		return err
-	}
-	if _, _, err := openModel(cfg.Model); err != nil {
-		return err
-	}
-	log, err := newLogger(cfg.Log, s.err)
+	cfg, log, err := c.open(s)
 	if err != nil {
 		return err
 	}

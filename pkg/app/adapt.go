@@ -79,10 +79,7 @@ func newLetters(p *sink.Publisher, topic string, r prometheus.Registerer) letter
 
 // Write implements Deadletters.
 func (l letters) Write(ctx context.Context, dead []any) error {
-	out := make([]sink.DeadLetter, len(dead))
-	for i, d := range dead {
-		out[i] = *d.(*sink.DeadLetter)
-	}
+	out := deadLetters(dead)
 	if err := l.sink.Publish(ctx, out); err != nil {
 		return err
 	}
@@ -90,6 +87,15 @@ func (l letters) Write(ctx context.Context, dead []any) error {
 		l.written.WithLabelValues(out[i].Reason).Inc()
 	}
 	return nil
+}
+
+// deadLetters are what decoding made of records that can't be used.
+func deadLetters(dead []any) []sink.DeadLetter {
+	out := make([]sink.DeadLetter, len(dead))
+	for i, d := range dead {
+		out[i] = *d.(*sink.DeadLetter)
+	}
+	return out
 }
 
 // Heals implements Deadletters.

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"tidemark/pkg/config"
 	"tidemark/pkg/engine"
 	"tidemark/pkg/modelfile"
 	"tidemark/pkg/store"
@@ -160,23 +162,13 @@ func (s *service) rescore(ctx context.Context, from, to store.Model) error {
 		return err
 	}
 	s.log.Info().Str("from", from.Name+" "+from.Version).Str("to", to.Name+" "+to.Version).Msg("the model changed, waiting for other instances to stop")
-	shards := everyShard(s.store.Shards())
-	release, err := hold(ctx, ctx, s.log, func(ctx context.Context) (bool, error) {
-		got, err := s.store.AcquireShards(ctx, shards, s.owner(), leaseTTL)
-		for _, g := range got {
-			if !g {
-				return false, err
-			}
-		}
-		return err == nil, err
-	})
+	release, err := holdShards(ctx, s.log, s.store, everyShard(s.store.Shards()), s.owner())
 	if err != nil {
 		return err
 	}
 	defer release()
 	begun := time.Now()
-	e, err := engine.New(engine.Config{Lanes: s.cfg.Engine.Lanes, Accounts: s.cfg.Engine.CacheAccounts}, after, s.store, aliases{s.store},
-		codec.ChangeEncoder{Namespace: s.cfg.Namespace}, engine.Hooks{}, s.metrics, s.log)
+	e, err := apart(s.cfg, after, s.store, aliases{s.store}, s.metrics, s.log)
 	if err != nil {
 		return err
 	}
@@ -191,6 +183,12 @@ func (s *service) rescore(ctx context.Context, from, to store.Model) error {
 	return err
 }
 
+// apart is an engine that works apart from what is served, on every shard.
+func apart(c config.Config, m *scoring.Model, s engine.Store, a engine.Aliases, metrics *engine.Metrics, log zerolog.Logger) (*engine.Engine, error) {
+	return engine.New(engine.Config{Lanes: c.Engine.Lanes, Accounts: c.Engine.CacheAccounts}, m, s, a,
+		codec.ChangeEncoder{Namespace: c.Namespace}, engine.Hooks{}, metrics, log)
+}
+
 // stored compiles a model of the store.
 func (s *service) stored(ctx context.Context, m store.Model) (*scoring.Model, error) {
 	if m.Hash == s.model.Hash() {
@@ -201,6 +199,15 @@ func (s *service) stored(ctx context.Context, m store.Model) (*scoring.Model, er
 		return nil, fmt.Errorf("model %s %s of the store: %w", m.Name, m.Version, err)
 	}
 	return storedModel(ctx, s.store, file)
+}
+
+// holdShards is hold of every shard at once: whoever has them all knows that nobody
+// else publishes.
+func holdShards(ctx context.Context, log zerolog.Logger, s *redis.Store, shards []int, owner string) (release func(), err error) {
+	return hold(ctx, ctx, log, func(ctx context.Context) (bool, error) {
+		got, err := s.AcquireShards(ctx, shards, owner, leaseTTL)
+		return err == nil && !slices.Contains(got, false), err
+	})
 }
 
 // hold takes something that runs out, waiting for it as long as patience allows,

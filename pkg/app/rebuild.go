@@ -16,7 +16,6 @@ import (
 	"tidemark/pkg/store"
 	"tidemark/pkg/store/redis"
 	"tidemark/scoring"
-	"tidemark/streams/codec"
 	"tidemark/streams/conn"
 	"tidemark/streams/sink"
 	"tidemark/streams/tail"
@@ -175,28 +174,26 @@ func (b *rebuild) adopt(ctx context.Context, file *modelfile.File) (*scoring.Mod
 	if err != nil {
 		return nil, fmt.Errorf("models: %w", err)
 	}
+	if found && !slices.ContainsFunc(earlier, func(e store.Model) bool { return e.Hash == begun.Hash }) {
+		return nil, fmt.Errorf("model: generation %d was begun with %s %s and is not finished: go on with that model, or drop it with `tidemark rebuild --drop`",
+			b.result.Generation, begun.Name, begun.Version)
+	}
 	at := time.Now().UnixMilli()
-	for i, e := range earlier {
+	for _, e := range earlier {
 		last := earlier[len(earlier)-1]
 		if e.Hash == m.Hash() && last.Hash != m.Hash() {
 			return nil, replaced(&e, &last)
 		}
 		at = max(at, e.EffectiveAt+1)
-		if earlier[i].Adopted {
-			err = errors.Join(err, b.next.AddModel(ctx, e))
+		if !e.Adopted {
+			continue
 		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	switch begun, found, err = b.next.LatestModel(ctx); {
-	case err != nil:
-		return nil, fmt.Errorf("model of generation %d: %w", b.result.Generation, err)
-	case found && begun.Hash == m.Hash():
-		return m, nil
-	case found && !slices.ContainsFunc(earlier, func(e store.Model) bool { return e.Hash == begun.Hash }):
-		return nil, fmt.Errorf("model: generation %d was begun with %s %s and is not finished: go on with that model, or drop it with `tidemark rebuild --drop`",
-			b.result.Generation, begun.Name, begun.Version)
+		if err := b.next.AddModel(ctx, e); err != nil {
+			return nil, err
+		}
+		if e.Hash == m.Hash() {
+			return m, nil
+		}
 	}
 	return m, b.next.AddModel(ctx, store.Model{
 		Hash: m.Hash(), Name: m.Name(), Version: fmt.Sprint(m.Version()), EffectiveAt: at, Source: string(file.Source), Adopted: true,
@@ -204,8 +201,7 @@ func (b *rebuild) adopt(ctx context.Context, file *modelfile.File) (*scoring.Mod
 }
 
 func (b *rebuild) newEngine(s engine.Store) (*engine.Engine, error) {
-	return engine.New(engine.Config{Lanes: b.cfg.Engine.Lanes, Accounts: b.cfg.Engine.CacheAccounts}, b.model, s, aliases{b.next},
-		codec.ChangeEncoder{Namespace: b.cfg.Namespace}, engine.Hooks{}, b.metrics, b.log)
+	return apart(b.cfg, b.model, s, aliases{b.next}, b.metrics, b.log)
 }
 
 // silent is a store whose tier changes nobody is told: they were told when they

@@ -74,12 +74,8 @@ func (k *knownLetters) around(d *codec.Decoder) source.Decode {
 
 // Write implements Deadletters.
 func (k *knownLetters) Write(ctx context.Context, letters []any) error {
-	out := make([]sink.DeadLetter, len(letters))
-	for i, l := range letters {
-		out[i] = *l.(*sink.DeadLetter)
-	}
-	k.passed.Add(int64(len(out)))
-	return k.letters.Publish(ctx, out)
+	k.passed.Add(int64(len(letters)))
+	return k.letters.Publish(ctx, deadLetters(letters))
 }
 
 // Heals implements Deadletters.

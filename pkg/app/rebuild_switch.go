@@ -8,7 +8,6 @@ import (
 
 	"tidemark/pkg/engine"
 	"tidemark/streams/codec"
-	"tidemark/streams/tail"
 )
 
 // pause has every instance pause while the new generation becomes the live one.
@@ -26,17 +25,8 @@ func (b *rebuild) pause(ctx context.Context, stop func() error) error {
 		// Best effort: it runs out by itself, and is gone already once switched.
 		_ = b.live.ReleaseSwitch(context.WithoutCancel(ctx), owner)
 	}()
-	// Whoever has all shards knows that nobody publishes.
 	shards := everyShard(b.live.Shards())
-	releaseShards, err := hold(ctx, ctx, b.log, func(ctx context.Context) (bool, error) {
-		got, err := b.live.AcquireShards(ctx, shards, owner, leaseTTL)
-		for _, g := range got {
-			if !g {
-				return false, err
-			}
-		}
-		return err == nil, err
-	})
+	releaseShards, err := holdShards(ctx, b.log, b.live, shards, owner)
 	if err != nil {
 		return err
 	}
@@ -132,15 +122,7 @@ func (b *rebuild) told(ctx context.Context) (map[string]engine.Told, error) {
 	}
 	told := map[string]engine.Told{}
 	for _, p := range partitions {
-		err := b.tiers.Whole(ctx, p, 0, func(r tail.Record) error {
-			if r.Value == nil {
-				return nil
-			}
-			c, err := codec.DecodePublished(r.Value)
-			if err != nil {
-				return fmt.Errorf("%s/%d at %d: %w", r.Topic, r.Partition, r.Offset, err)
-			}
-			// A repeat of an earlier change may stand behind a later one.
+		err := eachPublished(ctx, b.tiers, p, 0, func(c *codec.Published, _ []byte) error {
 			if c.Seq > told[c.Account].Seq {
 				told[c.Account] = engine.Told{Seq: c.Seq, Tier: c.To}
 			}

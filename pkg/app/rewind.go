@@ -73,7 +73,10 @@ func (w *rewinds) Reconcile(ctx context.Context, known bool, records int64) erro
 	}
 	c := comparison{engine: w.engine, batch: map[string]engine.Published{}}
 	for _, p := range partitions {
-		if err := w.tiers.Whole(ctx, p, w.engine.PublishedFrom(w.partition(p)), func(r tail.Record) error { return c.take(ctx, r) }); err != nil {
+		err := eachPublished(ctx, w.tiers, p, w.engine.PublishedFrom(w.partition(p)), func(p *codec.Published, value []byte) error {
+			return c.take(ctx, p, value)
+		})
+		if err != nil {
 			return fmt.Errorf("reconcile with what was published: %w", err)
 		}
 	}
@@ -102,17 +105,25 @@ type comparison struct {
 	accounts, behind int
 }
 
-func (c *comparison) take(ctx context.Context, r tail.Record) error {
-	if r.Value == nil {
-		return nil
-	}
-	p, err := codec.DecodePublished(r.Value)
-	if err != nil {
-		return fmt.Errorf("%s/%d at %d: %w", r.Topic, r.Partition, r.Offset, err)
-	}
-	// A repeat of an earlier change may stand behind a later one.
+// eachPublished calls use with each tier change of a partition of account-tiers
+// from an offset on, and with its bytes. A repeat of an earlier change may stand
+// behind a later one.
+func eachPublished(ctx context.Context, tiers *tail.Follower, partition int, from int64, use func(*codec.Published, []byte) error) error {
+	return tiers.Whole(ctx, partition, from, func(r tail.Record) error {
+		if r.Value == nil {
+			return nil
+		}
+		p, err := codec.DecodePublished(r.Value)
+		if err != nil {
+			return fmt.Errorf("%s/%d at %d: %w", r.Topic, r.Partition, r.Offset, err)
+		}
+		return use(&p, r.Value)
+	})
+}
+
+func (c *comparison) take(ctx context.Context, p *codec.Published, value []byte) error {
 	if p.Seq > c.batch[p.Account].Seq {
-		c.batch[p.Account] = engine.Published{Account: p.Account, Seq: p.Seq, To: p.To, At: p.At, Value: r.Value}
+		c.batch[p.Account] = engine.Published{Account: p.Account, Seq: p.Seq, To: p.To, At: p.At, Value: value}
 	}
 	if len(c.batch) < reconcileBatch {
 		return nil

@@ -244,7 +244,13 @@ func (l *lane) readPositions(ctx context.Context) error {
 // entries returns the accounts named, in that order, loading the missing in one
 // trip. The list is valid until the next call.
 func (l *lane) entries(ctx context.Context, s *shard, names []string) ([]*entry, error) {
-	if err := l.fetch(ctx, s, s.missing(names)); err != nil {
+	var m missing
+	for _, name := range names {
+		if s.accounts[name] == nil {
+			m.add(name)
+		}
+	}
+	if err := l.fetch(ctx, s, m.names); err != nil {
 		return nil, err
 	}
 	l.list = l.list[:0]
@@ -254,23 +260,22 @@ func (l *lane) entries(ctx context.Context, s *shard, names []string) ([]*entry,
 	return l.list, nil
 }
 
-// missing are the accounts named that are not in memory, each once.
-func (s *shard) missing(names []string) []string {
-	var missing []string
-	var seen map[string]bool
-	for _, name := range names {
-		if _, ok := s.accounts[name]; ok || seen[name] {
-			continue
-		}
-		if seen == nil {
-			seen = map[string]bool{}
-		}
-		// The event's text is not ours to keep.
-		name = strings.Clone(name)
-		seen[name] = true
-		missing = append(missing, name)
+// missing are accounts that are not in memory, each once. The zero value has none.
+type missing struct {
+	names []string
+	seen  map[string]bool
+}
+
+func (m *missing) add(name string) {
+	if m.seen[name] {
+		return
 	}
-	return missing
+	if m.seen == nil {
+		m.seen = map[string]bool{}
+	}
+	name = strings.Clone(name) // the event's text is not ours to keep
+	m.seen[name] = true
+	m.names = append(m.names, name)
 }
 
 // fetch takes accounts into memory. Several shards may be fetched at once.
@@ -302,11 +307,11 @@ func (s *shard) put(name string, e *entry) {
 func (l *lane) gather(ctx context.Context, shards []*shard) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, s := range shards {
-		var missing []string
-		s.found = s.lookUp(s.fresh(), &missing)
-		if len(missing) > 0 {
+		var m missing
+		s.found = s.lookUp(s.fresh(), &m)
+		if len(m.names) > 0 {
 			group.Go(func() error {
-				err := l.fetch(ctx, s, missing)
+				err := l.fetch(ctx, s, m.names)
 				for i, in := range s.unseen {
 					if s.found[i] == nil {
 						s.found[i] = s.accounts[in.Event.Account]
@@ -320,23 +325,15 @@ func (l *lane) gather(ctx context.Context, shards []*shard) error {
 }
 
 // lookUp are the accounts of inputs, nil for those that are not in memory, which
-// are named in missing, each once.
-func (s *shard) lookUp(inputs []*Input, missing *[]string) []*entry {
+// are added to m.
+func (s *shard) lookUp(inputs []*Input, m *missing) []*entry {
 	found := s.entries[:0]
-	var seen map[string]bool
 	for _, in := range inputs {
 		e := s.accounts[in.Event.Account]
 		found = append(found, e)
-		if e != nil || seen[in.Event.Account] {
-			continue
+		if e == nil {
+			m.add(in.Event.Account)
 		}
-		if seen == nil {
-			seen = map[string]bool{}
-		}
-		// The event's text is not ours to keep.
-		name := strings.Clone(in.Event.Account)
-		seen[name] = true
-		*missing = append(*missing, name)
 	}
 	s.entries = found
 	return found

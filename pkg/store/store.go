@@ -7,11 +7,32 @@
 // this repository and may change with it.
 package store
 
-import "errors"
+import (
+	"errors"
+	"strconv"
+	"strings"
+)
 
 // ErrCursor is returned by listings for a cursor that none of them gave out.
 // The caller's input is wrong: do not retry.
 var ErrCursor = errors.New("unknown cursor")
+
+// FormatCursor is the cursor of a listing that goes on behind an account of a shard.
+func FormatCursor(shard int, account string) string { return strconv.Itoa(shard) + ":" + account }
+
+// ParseCursor is the shard and the account behind which a listing of so many shards
+// goes on; "" is its beginning. Anything that FormatCursor did not make is ErrCursor.
+func ParseCursor(cursor string, shards int) (shard int, after string, err error) {
+	if cursor == "" {
+		return 0, "", nil
+	}
+	number, after, whole := strings.Cut(cursor, ":")
+	shard, err = strconv.Atoi(number)
+	if err != nil || !whole || after == "" || shard < 0 || shard >= shards {
+		return 0, "", ErrCursor
+	}
+	return shard, after, nil
+}
 
 // Entry is one message that waits in a shard's outbox. Publish it before
 // trimming it; entries of one shard are in the order of their commits.

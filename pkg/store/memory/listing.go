@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 
 	"tidemark/pkg/engine"
 	"tidemark/pkg/store"
@@ -18,7 +16,7 @@ func (s *Store) AccountsByTier(ctx context.Context, tier, cursor string, limit i
 	if limit <= 0 {
 		return nil, "", fmt.Errorf("list tier %q: limit %d is not positive", tier, limit)
 	}
-	first, after, err := s.parseCursor(cursor)
+	first, after, err := store.ParseCursor(cursor, s.Shards())
 	if err != nil {
 		return nil, "", err
 	}
@@ -33,23 +31,11 @@ func (s *Store) AccountsByTier(ctx context.Context, tier, cursor string, limit i
 				continue
 			}
 			if out = append(out, account); len(out) == limit {
-				return out, strconv.Itoa(n) + ":" + account, nil
+				return out, store.FormatCursor(n, account), nil
 			}
 		}
 	}
 	return out, "", nil
-}
-
-func (s *Store) parseCursor(cursor string) (shard int, after string, err error) {
-	if cursor == "" {
-		return 0, "", nil
-	}
-	number, after, whole := strings.Cut(cursor, ":")
-	shard, err = strconv.Atoi(number)
-	if err != nil || !whole || after == "" || shard < 0 || shard >= s.Shards() {
-		return 0, "", store.ErrCursor
-	}
-	return shard, after, nil
 }
 
 // Scan is as in store/redis; accounts come in the order in which they were first

@@ -3,8 +3,6 @@ package redis
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -24,7 +22,7 @@ func (s *Store) AccountsByTier(ctx context.Context, tier, cursor string, limit i
 	if limit <= 0 {
 		return nil, "", fmt.Errorf("list tier %q: limit %d is not positive", tier, limit)
 	}
-	shard, after, err := s.parseCursor(cursor)
+	shard, after, err := store.ParseCursor(cursor, s.Shards())
 	if err != nil {
 		return nil, "", err
 	}
@@ -38,7 +36,7 @@ func (s *Store) AccountsByTier(ctx context.Context, tier, cursor string, limit i
 		for _, accounts := range found {
 			if room := limit - len(out); len(accounts) >= room {
 				out = append(out, accounts[:room]...)
-				return out, formatCursor(shard, out[len(out)-1]), nil
+				return out, store.FormatCursor(shard, out[len(out)-1]), nil
 			}
 			out = append(out, accounts...)
 			shard, after = shard+1, ""
@@ -70,20 +68,6 @@ func (s *Store) listTier(ctx context.Context, tier string, first, last int, afte
 		out[i] = reply.Val()
 	}
 	return out, nil
-}
-
-func formatCursor(shard int, account string) string { return strconv.Itoa(shard) + ":" + account }
-
-func (s *Store) parseCursor(cursor string) (shard int, after string, err error) {
-	if cursor == "" {
-		return 0, "", nil
-	}
-	number, after, whole := strings.Cut(cursor, ":")
-	shard, err = strconv.Atoi(number)
-	if err != nil || !whole || after == "" || shard < 0 || shard >= s.Shards() {
-		return 0, "", store.ErrCursor
-	}
-	return shard, after, nil
 }
 
 // Scan walks the accounts of a shard, about limit at a time, in no order. Begin
