@@ -5,6 +5,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"tidemark/pkg/app"
 	"tidemark/pkg/config"
 )
 
@@ -32,6 +33,9 @@ func (f *configFlags) open(s *streams) (config.Config, zerolog.Logger, error) {
 	if err == nil {
 		_, _, err = openModel(c.Model)
 	}
+	if err == nil {
+		err = checkInputs(c)
+	}
 	if err != nil {
 		return config.Config{}, zerolog.Nop(), err
 	}
@@ -39,20 +43,31 @@ func (f *configFlags) open(s *streams) (config.Config, zerolog.Logger, error) {
 	return c, log, err
 }
 
+// checkInputs reads the mapping files; every fault is a usageError.
+func checkInputs(c config.Config) error {
+	if _, err := app.Formats(c); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
 type configCmd struct {
-	Check configCheckCmd `cmd:"" help:"Check the configuration and the model it names."`
+	Check configCheckCmd `cmd:"" help:"Check the configuration and the files it names."`
 	Print configPrintCmd `cmd:"" help:"Print the configuration in force, secrets redacted."`
 }
 
 type configCheckCmd struct{ configFlags }
 
-// Run reports every fault of the configuration and of its model.
+// Run reports every fault of the configuration, of its model and of its mappings.
 func (c *configCheckCmd) Run(s *streams) error {
 	cfg, err := c.load(s)
 	if err != nil {
 		return err
 	}
 	if _, _, err := openModel(cfg.Model); err != nil {
+		return err
+	}
+	if err := checkInputs(cfg); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(s.out, "configuration ok")

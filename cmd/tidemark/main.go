@@ -30,16 +30,18 @@ const (
 
 // commands are what the binary can do; one file for each.
 type commands struct {
-	Demo     demoCmd     `cmd:"" help:"Run everything in this process on generated traffic, and watch tiers change."`
-	Serve    serveCmd    `cmd:"" help:"Score events from Kafka and publish tier changes."`
-	Score    scoreCmd    `cmd:"" help:"Score a history from files: JSON lines in, tier changes and scores out."`
-	Model    modelCmd    `cmd:"" help:"Check or show a model."`
-	Accounts accountsCmd `cmd:"" help:"Look at accounts: where they stand and why."`
-	Rebuild  rebuildCmd  `cmd:"" help:"Score the whole log again beside the live state, compare, and switch."`
-	Topics   topicsCmd   `cmd:"" help:"Make the Kafka topics."`
-	Bench    benchCmd    `cmd:"" help:"Measure it on real servers: throughput, latency, memory, the cost of time."`
-	Config   configCmd   `cmd:"" help:"Check or print the configuration."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Demo        demoCmd        `cmd:"" help:"Run everything in this process on generated traffic, and watch tiers change."`
+	Serve       serveCmd       `cmd:"" help:"Score events from Kafka and publish tier changes."`
+	Score       scoreCmd       `cmd:"" help:"Score a history from files: JSON lines in, tier changes and scores out."`
+	Model       modelCmd       `cmd:"" help:"Check or show a model."`
+	Accounts    accountsCmd    `cmd:"" help:"Look at accounts: where they stand and why."`
+	Rebuild     rebuildCmd     `cmd:"" help:"Score the whole log again beside the live state, compare, and switch."`
+	Topics      topicsCmd      `cmd:"" help:"Make the Kafka topics, or look into one."`
+	Profiles    profilesCmd    `cmd:"" help:"Import profiles of accounts."`
+	DeadLetters deadLettersCmd `cmd:"" help:"Look at what could not be used, and replay it."`
+	Bench       benchCmd       `cmd:"" help:"Measure it on real servers: throughput, latency, memory, the cost of time."`
+	Config      configCmd      `cmd:"" help:"Check or print the configuration."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
 // streams is what a command reads, writes and lives in, so that tests can call it.

@@ -9,6 +9,7 @@ import (
 
 type topicsCmd struct {
 	Create topicsCreateCmd `cmd:"" help:"Make the topics that are missing."`
+	Sniff  topicsSniffCmd  `cmd:"" help:"Read a sample of a topic and say what it is: its format, what the model matches and what not, a mapping to start from."`
 }
 
 type topicsCreateCmd struct{ configFlags }

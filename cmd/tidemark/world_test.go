@@ -218,13 +218,12 @@ func (w *world) drained() {
 		w.t.Fatal(err)
 	}
 	defer store.Close() //nolint:errcheck // only read from
-	topics := w.cfg.Kafka.Topics
 	shards := make([]int, store.Shards())
 	for i := range shards {
 		shards[i] = i
 	}
 	eventually(w.t, 90*time.Second, func() error {
-		for _, topic := range []string{topics.Intent, topics.Engagement, topics.Profiles} {
+		for _, topic := range w.cfg.Kafka.InputTopics() {
 			ends := w.ends(topic)
 			var partitions []int
 			for p := range ends {

@@ -103,31 +103,40 @@ func (l letters) Heals(err error) bool { return sink.Heals(err) }
 
 // decoding turns the codec into what the source calls for each record.
 func decoding(d *codec.Decoder) source.Decode {
-	return func(r *source.Record) source.Decoded {
-		headers := make([]codec.Header, len(r.Headers))
-		for i, h := range r.Headers {
-			headers[i] = codec.Header(h)
-		}
-		in := codec.Record{
-			Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Time, Key: r.Key, Value: r.Value, Headers: headers,
-		}
-		events, bad := d.Decode(&in)
-		if bad != nil {
-			return source.Decoded{Dead: deadLetter(r, bad)}
-		}
-		return source.Decoded{Events: events}
-	}
+	return func(r *source.Record) source.Decoded { return decode(d, r, nil) }
 }
 
-// deadLetter keeps a record that can't be used; the record's memory is lent.
-func deadLetter(r *source.Record, bad *codec.Bad) *sink.DeadLetter {
-	out := &sink.DeadLetter{
+// decode is decoding but for the events of the record that were refused before.
+func decode(d *codec.Decoder, r *source.Record, refused []string) source.Decoded {
+	headers := make([]codec.Header, len(r.Headers))
+	for i, h := range r.Headers {
+		headers[i] = codec.Header(h)
+	}
+	in := codec.Record{
+		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Time, Key: r.Key, Value: r.Value, Headers: headers, Refused: refused,
+	}
+	events, faults := d.Decode(&in)
+	return source.Decoded{Events: events, Dead: keep(r, faults)}
+}
+
+// keep makes a dead letter of each fault of a record. The record's memory is lent;
+// the letters share one copy of it.
+func keep(r *source.Record, faults []*codec.Bad) []any {
+	if len(faults) == 0 {
+		return nil
+	}
+	whole := sink.DeadLetter{
 		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Time,
-		Key: slices.Clone(r.Key), Value: bytes.Clone(r.Value),
-		Stage: "DECODE", Reason: string(bad.Reason), Message: bad.Message,
+		Key: slices.Clone(r.Key), Value: bytes.Clone(r.Value), Stage: "DECODE",
 	}
 	for _, h := range r.Headers {
-		out.Headers = append(out.Headers, sink.Header{Key: h.Key, Value: bytes.Clone(h.Value)})
+		whole.Headers = append(whole.Headers, sink.Header{Key: h.Key, Value: bytes.Clone(h.Value)})
 	}
-	return out
+	dead := make([]any, len(faults))
+	for i, fault := range faults {
+		letter := whole
+		letter.Reason, letter.Message = string(fault.Reason), fault.Message
+		dead[i] = &letter
+	}
+	return dead
 }

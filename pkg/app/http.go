@@ -20,8 +20,8 @@ type web struct {
 }
 
 // newWeb listens and serves at once: a process that is starting is alive, and says
-// that it is not ready.
-func newWeb(addr string, ready func(context.Context) error, registry *prometheus.Registry) (*web, error) {
+// that it is not ready. Once it is, notes are sentences about what is not as it should be.
+func newWeb(addr string, ready func(context.Context) error, notes func() []string, registry *prometheus.Registry) (*web, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("http.addr: %w", err)
@@ -36,6 +36,9 @@ func newWeb(addr string, ready func(context.Context) error, registry *prometheus
 			return
 		}
 		fmt.Fprintln(w, "ready")
+		for _, note := range notes() {
+			fmt.Fprintln(w, note)
+		}
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	w := &web{listener, &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, make(chan error, 1)}

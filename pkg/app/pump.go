@@ -45,6 +45,7 @@ type pump struct {
 	common  Common
 	rewinds Reconciler
 	state   *state
+	guard   *guard // nil: none
 	log     zerolog.Logger
 	now     func() int64
 
@@ -170,6 +171,7 @@ func (p *pump) begin(ctx, work context.Context, session *source.Session) error {
 	if err := session.Start(ctx, from); err != nil {
 		return err
 	}
+	p.guard.begin(session)
 	p.state.joined(len(from), len(all))
 	if p.began != nil {
 		p.began(from, limits)
@@ -191,6 +193,7 @@ func (p *pump) rounds(reading, work context.Context, session *source.Session) er
 		if err := p.round(work, session, batch); err != nil {
 			return err
 		}
+		p.guard.probe(session)
 		if time.Since(looked) >= p.pace() {
 			looked = time.Now()
 			if err := p.watch(work); err != nil {
@@ -220,7 +223,7 @@ func (p *pump) pace() time.Duration {
 
 // held reports whether inputs are held back by the limit.
 func held(marks []source.Mark, limit int64) bool {
-	return slices.ContainsFunc(marks, func(m source.Mark) bool { return !m.CaughtUp && m.Frontier > limit })
+	return slices.ContainsFunc(marks, func(m source.Mark) bool { return !m.CaughtUp && !m.Stopped && m.Frontier > limit })
 }
 
 // deadline is when a round must run even with no input: when an account is due,
@@ -277,7 +280,7 @@ func (p *pump) round(ctx context.Context, session *source.Session, batch *source
 		r.Until = p.now()
 	}
 	for _, m := range batch.Marks {
-		r.Behind = r.Behind || len(batch.Inputs) > 0 && !m.CaughtUp
+		r.Behind = r.Behind || len(batch.Inputs) > 0 && !m.CaughtUp && !m.Stopped
 	}
 	// The marks vouch for this instant and no later one: what follows may take long.
 	r.Watermark = p.tide.rise(batch.Marks, p.now())
@@ -311,11 +314,35 @@ func (p *pump) round(ctx context.Context, session *source.Session, batch *source
 	if err := p.engine.Process(ctx, r); err != nil {
 		return hopeless{err}
 	}
+	p.judge(session, batch)
 	p.state.progressed()
 	if p.went != nil {
 		p.went(batch, r.Watermark)
 	}
 	return nil
+}
+
+// judge tells the guard what the round held of each topic.
+func (p *pump) judge(session *source.Session, batch *source.Batch) {
+	if p.guard == nil {
+		return
+	}
+	parts := session.Partitions()
+	events, dead := make([]int, len(parts)), map[string][]any{}
+	for _, in := range batch.Inputs {
+		if in.Event != nil {
+			events[in.Part]++
+		} else {
+			dead[parts[in.Part].Topic] = append(dead[parts[in.Part].Topic], in.Dead)
+		}
+	}
+	good := map[string]int{}
+	for i, n := range events {
+		good[parts[i].Topic] += n
+	}
+	for topic, n := range good {
+		p.guard.note(session, topic, n, dead[topic])
+	}
 }
 
 // mark moves all shards to where the session stands, then tells the group, for

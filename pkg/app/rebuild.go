@@ -135,7 +135,7 @@ func (b *rebuild) open(ctx context.Context) error {
 
 func (b *rebuild) openKafka(ctx context.Context) error {
 	t := b.cfg.Kafka.Topics
-	kafka, err := KafkaConfig(b.cfg, []string{t.Intent, t.Engagement, t.Profiles, t.AccountTiers, t.DeadLetters})
+	kafka, err := KafkaConfig(b.cfg, append(b.cfg.Kafka.InputTopics(), t.AccountTiers, t.DeadLetters))
 	if err != nil {
 		return err
 	}

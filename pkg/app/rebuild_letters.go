@@ -18,8 +18,8 @@ import (
 // nobody has met yet becomes a dead letter as ever.
 type knownLetters struct {
 	letters *sink.DeadLetters
-	known   map[engine.Partition][]int64 // offsets, ascending
-	passed  atomic.Int64                 // records left out so far
+	known   map[engine.Partition]map[int64][]string // places by offset, "" for a whole record
+	passed  atomic.Int64                            // records, and events within one, left out so far
 }
 
 func (b *rebuild) newKnownLetters(ctx context.Context) (*knownLetters, error) {
@@ -28,7 +28,7 @@ func (b *rebuild) newKnownLetters(ctx context.Context) (*knownLetters, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &knownLetters{letters: sink.NewDeadLetters(b.publisher, topic), known: map[engine.Partition][]int64{}}
+	k := &knownLetters{letters: sink.NewDeadLetters(b.publisher, topic), known: map[engine.Partition]map[int64][]string{}}
 	partitions, err := follower.Partitions(ctx)
 	if err != nil {
 		return nil, err
@@ -39,36 +39,43 @@ func (b *rebuild) newKnownLetters(ctx context.Context) (*knownLetters, error) {
 			return nil, fmt.Errorf("read dead letters: %w", err)
 		}
 	}
-	for p := range k.known {
-		slices.Sort(k.known[p])
-	}
 	return k, nil
 }
 
 func (k *knownLetters) note(r *tail.Record) {
+	message := ""
 	topic, partition, offset, ok := sink.Origin(func(yield func(string, []byte) bool) {
 		for _, h := range r.Headers {
+			if h.Key == sink.HeaderMessage {
+				message = string(h.Value) // the last counts, as for Origin
+			}
 			if !yield(h.Key, h.Value) {
 				return
 			}
 		}
 	})
-	if ok {
-		p := engine.Partition{Topic: topic, ID: partition}
-		k.known[p] = append(k.known[p], offset)
+	if !ok {
+		return
+	}
+	p := engine.Partition{Topic: topic, ID: partition}
+	if k.known[p] == nil {
+		k.known[p] = map[int64][]string{}
+	}
+	if place := codec.PlaceIn(message); !slices.Contains(k.known[p][offset], place) {
+		k.known[p][offset] = append(k.known[p][offset], place)
 	}
 }
 
-// around is decoding, which passes over what was a dead letter before.
+// around is decoding, which passes over what was a dead letter before: the record, or
+// those of its events that were.
 func (k *knownLetters) around(d *codec.Decoder) source.Decode {
-	decode := decoding(d)
 	return func(r *source.Record) source.Decoded {
-		offsets := k.known[engine.Partition{Topic: r.Topic, ID: r.Partition}]
-		if _, found := slices.BinarySearch(offsets, r.Offset); found {
-			k.passed.Add(1)
+		refused := k.known[engine.Partition{Topic: r.Topic, ID: r.Partition}][r.Offset]
+		k.passed.Add(int64(len(refused)))
+		if slices.Contains(refused, "") {
 			return source.Decoded{}
 		}
-		return decode(r)
+		return decode(d, r, refused)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"tidemark/pkg/engine"
@@ -94,11 +95,11 @@ func (b *rebuild) stood(ctx context.Context) (map[engine.Partition]int64, error)
 	if err != nil {
 		return nil, err
 	}
-	t := b.cfg.Kafka.Topics
+	inputs := b.cfg.Kafka.InputTopics()
 	out := map[engine.Partition]int64{}
 	for _, shard := range all {
 		for p, at := range shard {
-			if p.Topic == t.Profiles || p.Topic == t.Intent || p.Topic == t.Engagement {
+			if slices.Contains(inputs, p.Topic) {
 				out[p] = max(out[p], at)
 			}
 		}

@@ -110,7 +110,7 @@ func (s *service) open(ctx context.Context) error {
 	s.registry = prometheus.NewRegistry()
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.state = &state{changed: func() { s.leases.Kick() }}
-	if s.web, err = newWeb(s.cfg.HTTP.Addr, s.ready, s.registry); err != nil {
+	if s.web, err = newWeb(s.cfg.HTTP.Addr, s.ready, s.notes, s.registry); err != nil {
 		return err
 	}
 	if s.store, err = OpenStore(ctx, s.cfg, s.opts.Embedded, s.log); err != nil {
@@ -162,7 +162,7 @@ func (s *service) settled(ctx context.Context) error {
 
 func (s *service) openKafka() error {
 	t := s.cfg.Kafka.Topics
-	kafka, err := KafkaConfig(s.cfg, []string{t.Intent, t.Engagement, t.Profiles, t.TierChanges, t.AccountTiers, t.DeadLetters})
+	kafka, err := KafkaConfig(s.cfg, append(s.cfg.Kafka.InputTopics(), t.TierChanges, t.AccountTiers, t.DeadLetters))
 	if err != nil {
 		return err
 	}
@@ -247,6 +247,7 @@ func (s *service) openSource() error {
 		rewinds: newRewinds(s.engine, tiers, t.AccountTiers, s.registry, s.log),
 		source:  s.source, engine: s.engine, letters: newLetters(s.publisher, t.DeadLetters, s.registry),
 		tide: newTide(s.store, s.cfg.Engine.MaxLead.Milliseconds()), common: common{s.store, s.model}, blind: map[string]bool{}, state: s.state, log: s.log, now: s.now,
+		guard: newGuard(s.cfg.Events.Guard, s.cfg.Kafka.InputTopics(), s.registry, s.log),
 		batch: s.cfg.Engine.MaxBatch, checkpoint: s.cfg.Engine.CheckpointInterval, look: lookPeriod,
 	}
 	return nil
@@ -271,14 +272,14 @@ func newSource(cfg config.Config, group string, transport *conn.Transport, rules
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
-	t := cfg.Kafka.Topics
+	if rules.Formats, err = Formats(cfg); err != nil {
+		return nil, err
+	}
 	rules.FutureTolerance, rules.MaxEventAge = cfg.Events.FutureTolerance.Milliseconds(), cfg.Events.MaxAge.Milliseconds()
-	rules.MaxBytes, rules.ProfilesTopic = int(cfg.Events.MaxBytes), t.Profiles
+	rules.MaxBytes, rules.ProfilesTopic = int(cfg.Events.MaxBytes), cfg.Kafka.Topics.Profiles
 	return source.New(source.Config{
 		Brokers: cfg.Kafka.Brokers, Group: group, InstanceID: instance,
-		// Profiles first: of inputs at one instant, what is known of an account
-		// comes before what it does.
-		Topics: []string{t.Profiles, t.Intent, t.Engagement},
+		Topics: cfg.Kafka.InputTopics(),
 		Dialer: dialer, Transport: transport.Kafka(),
 		SessionTimeout: cfg.Kafka.SessionTimeout, HeartbeatInterval: cfg.Kafka.HeartbeatInterval,
 		FetchMaxBytes: int(cfg.Kafka.Fetch.MaxBytes), FetchMaxWait: cfg.Kafka.Fetch.MaxWait,
@@ -354,6 +355,9 @@ func (s *service) ready(ctx context.Context) error {
 	}
 	return nil
 }
+
+// notes say what is not as it should be although the service is ready.
+func (s *service) notes() []string { return s.pump.guard.state() }
 
 // drain publishes what waits in the outbox, then leaves the group. What does not
 // get out stays in the outbox for the next relay.

@@ -84,9 +84,10 @@ func consumed(m source.Mark, now int64) int64 {
 	return min(m.Consumed, now)
 }
 
-// frontier is the time before which the partition has nothing more to give.
+// frontier is the time before which the partition has nothing more to give. One
+// that is stopped gives nothing: nobody is to wait for it.
 func frontier(m source.Mark, now int64) int64 {
-	if m.CaughtUp {
+	if m.CaughtUp || m.Stopped {
 		return now
 	}
 	return max(m.Frontier, m.Consumed)

@@ -39,8 +39,12 @@ func topicSpecs(c config.Config) []sink.TopicSpec {
 	spec := func(name string, settings map[string]string) sink.TopicSpec {
 		return sink.TopicSpec{Name: name, Partitions: c.Kafka.Create.Partitions, Replication: c.Kafka.Create.Replication, Config: settings}
 	}
-	return []sink.TopicSpec{
+	specs := []sink.TopicSpec{
 		spec(t.Intent, keep), spec(t.Engagement, keep), spec(t.Profiles, compact), spec(t.Outcomes, keep),
 		spec(t.TierChanges, keep), spec(t.AccountTiers, compact), spec(t.DeadLetters, keep),
 	}
+	for _, topic := range c.Kafka.MoreTopics() {
+		specs = append(specs, spec(topic, keep))
+	}
+	return specs
 }

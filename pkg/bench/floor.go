@@ -47,13 +47,14 @@ func (b *bench) merged(ctx context.Context, d *deployment, n int, take func(*sco
 		Topics: []string{d.cfg.Kafka.Topics.Intent, d.cfg.Kafka.Topics.Engagement}, Dialer: b.dialer, Transport: b.transport.Kafka(),
 		FetchMaxBytes: int(d.cfg.Kafka.Fetch.MaxBytes), FetchMaxWait: d.cfg.Kafka.Fetch.MaxWait, BufferEvents: d.cfg.Kafka.Fetch.BufferEvents,
 	}, func(r *source.Record) source.Decoded {
-		events, bad := decoder.Decode(&codec.Record{
+		events, faults := decoder.Decode(&codec.Record{
 			Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Time, Key: r.Key, Value: r.Value,
 		})
-		if bad != nil {
-			return source.Decoded{Dead: bad}
+		out := source.Decoded{Events: events}
+		for _, fault := range faults {
+			out.Dead = append(out.Dead, fault)
 		}
-		return source.Decoded{Events: events}
+		return out
 	}, log)
 	if err != nil {
 		return 0, err

@@ -30,6 +30,7 @@ type Kafka struct {
 	Group             string        `yaml:"group"`
 	InstanceID        string        `yaml:"instance_id"` // empty: the host's name; see Instance
 	Topics            Topics        `yaml:"topics"`
+	Inputs            Inputs        `yaml:"inputs"` // formats of topics, and more topics
 	Create            Create        `yaml:"create"`
 	TLS               TLS           `yaml:"tls"`
 	SASL              SASL          `yaml:"sasl"`
@@ -98,6 +99,14 @@ type Events struct {
 	FutureTolerance time.Duration `yaml:"future_tolerance"`
 	MaxAge          time.Duration `yaml:"max_age"`
 	MaxBytes        Size          `yaml:"max_bytes"`
+	Guard           Guard         `yaml:"guard"`
+}
+
+// Guard pauses a topic of which nearly all events are dead letters.
+type Guard struct {
+	Records  int           `yaml:"records"`   // of the latest so many, 99 % being dead letters; 0: never
+	Pause    time.Duration `yaml:"pause"`     // until the first probe; each next one is twice as long
+	MaxPause time.Duration `yaml:"max_pause"` // the longest
 }
 
 // Engine is how events are applied.

@@ -91,6 +91,7 @@ func TestPrecedence(t *testing.T) {
 	c, err := Load(path, []string{
 		"HOME=/root", "TIDEMARK_KAFKA_GROUP=env", "TIDEMARK_KAFKA_BROKERS=a:9092, b:9092", "TIDEMARK_LOG_LEVEL=",
 		"TIDEMARK_EVENTS_MAX_AGE=1d12h", "TIDEMARK_EVENTS_MAX_BYTES=1MiB", "TIDEMARK_REDIS_TLS_ENABLED=true",
+		"TIDEMARK_KAFKA_INPUTS=calls=segment, surge = mapped:dir/surge.yaml",
 		"TIDEMARK_ENGINE_LANES=3", "TIDEMARK_REDIS_PASSWORD=p=q", "TIDEMARK_CACHE=x", "TIDEMARK_MAVEN=x", "TIDEMARK_TEST_KAFKA=x",
 	})
 	if err != nil {
@@ -103,6 +104,7 @@ func TestPrecedence(t *testing.T) {
 	want.Namespace = "file"
 	want.Kafka.Group = "flag"
 	want.Kafka.Brokers = []string{"a:9092", "b:9092"}
+	want.Kafka.Inputs = Inputs{{Topic: "calls", Format: "segment"}, {Topic: "surge", Format: "mapped", Mapping: "dir/surge.yaml"}}
 	want.Events.MaxAge = 36 * time.Hour
 	want.Events.MaxBytes = MiB
 	want.Redis.TLS.Enabled = true
@@ -117,14 +119,15 @@ func TestBadEnvironment(t *testing.T) {
 	t.Parallel()
 	_, err := Load("", []string{
 		"TIDEMARK_KAFKA_BROKER=a:1", "TIDEMARK_SHUTDOWN_TIMEOUT=5 min", "TIDEMARK_ENGINE_LANES=many",
-		"TIDEMARK_REDIS_TLS_ENABLED=yes", "TIDEMARK_EVENTS_MAX_BYTES=1MB", "TIDEMARK_NOTHING_LIKE_IT=",
+		"TIDEMARK_REDIS_TLS_ENABLED=yes", "TIDEMARK_EVENTS_MAX_BYTES=1MB", "TIDEMARK_NOTHING_LIKE_IT=", "TIDEMARK_KAFKA_INPUTS=calls:segment",
 	})
 	want := `TIDEMARK_KAFKA_BROKER: unknown variable, did you mean "TIDEMARK_KAFKA_BROKERS"?
 TIDEMARK_SHUTDOWN_TIMEOUT: "5 min" is not a duration: a number and a unit (ms s m h d w), or a sum such as 1d12h
 TIDEMARK_ENGINE_LANES: "many" is not a whole number
 TIDEMARK_REDIS_TLS_ENABLED: "yes" is neither true nor false
 TIDEMARK_EVENTS_MAX_BYTES: "1MB" is not a size: a whole number and a unit (B KiB MiB GiB)
-TIDEMARK_NOTHING_LIKE_IT: unknown variable`
+TIDEMARK_NOTHING_LIKE_IT: unknown variable
+TIDEMARK_KAFKA_INPUTS: "calls:segment" is not topic=format or topic=mapped:FILE`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}
@@ -162,6 +165,7 @@ func TestPrintIsReadBack(t *testing.T) {
 	c.Namespace = "true"
 	c.Model = "dir with space/\"m\": x.yaml"
 	c.Kafka.Brokers = []string{"a:1", "[::1]:2", "# c"}
+	c.Kafka.Inputs = Inputs{{Topic: "a", Format: "mapped", Mapping: "x, y: #.yaml"}, {Topic: "B", Format: "segment"}}
 	c.Events.MaxAge = 36*time.Hour + 5*time.Millisecond
 	c.Events.MaxBytes = 1000
 	var out bytes.Buffer
@@ -211,6 +215,18 @@ func TestSecretsAreNeverShown(t *testing.T) {
 	}
 	if c.Redis.Password.Reveal() != "hunter2" || !c.Redis.Password.Set() || (Secret{}).String() != "" {
 		t.Error("Reveal, Set or the zero value is wrong")
+	}
+}
+
+func TestInputTopics(t *testing.T) {
+	t.Parallel()
+	k := Default().Kafka
+	k.Inputs = Inputs{{Topic: "calls", Format: "segment"}, {Topic: "intent-events", Format: "mapped", Mapping: "m"}, {Topic: "outcome-events", Format: "segment"}, {Topic: "rows", Format: "cloudevents"}}
+	if got, want := k.InputTopics(), []string{"account-profiles", "intent-events", "engagement-events", "calls", "rows"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got, want := k.MoreTopics(), []string{"calls", "rows"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 

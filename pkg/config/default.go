@@ -20,6 +20,7 @@ func Default() Config {
 				AccountTiers: "account-tiers",
 				DeadLetters:  "tidemark-dead-letters",
 			},
+			Inputs:            Inputs{},
 			Create:            Create{Partitions: 12},
 			SessionTimeout:    10 * time.Second,
 			HeartbeatInterval: 500 * time.Millisecond,
@@ -30,7 +31,10 @@ func Default() Config {
 			Shards:  64,
 			Timeout: 3 * time.Second,
 		},
-		Events: Events{FutureTolerance: 5 * time.Minute, MaxAge: 400 * 24 * time.Hour, MaxBytes: 256 * KiB},
+		Events: Events{
+			FutureTolerance: 5 * time.Minute, MaxAge: 400 * 24 * time.Hour, MaxBytes: 256 * KiB,
+			Guard: Guard{Records: 10_000, Pause: 10 * time.Second, MaxPause: 10 * time.Minute},
+		},
 		Engine: Engine{
 			MaxLead:            time.Hour,
 			MaxBatch:           32768,

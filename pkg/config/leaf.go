@@ -49,6 +49,12 @@ func (l leaf) set(text string) error {
 		*field = NewSecret(text)
 	case *[]string:
 		*field = split(text)
+	case *Inputs:
+		list, err := parseInputs(text)
+		if err != nil {
+			return err
+		}
+		*field = list
 	case *int:
 		n, err := strconv.Atoi(text)
 		if err != nil {

@@ -81,6 +81,8 @@ func scalar(d *yamltree.Decoder, v reflect.Value) yamltree.Field {
 		return d.Text(field)
 	case *[]string:
 		return d.Texts(field)
+	case *Inputs:
+		return inputs(d, field)
 	case *int:
 		return d.Int(field)
 	case *bool:

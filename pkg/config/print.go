@@ -45,6 +45,8 @@ func scalarText(v any) string {
 			quoted[i] = quote(s)
 		}
 		return "[" + strings.Join(quoted, ", ") + "]"
+	case Inputs:
+		return v.text()
 	case time.Duration:
 		return yamltree.FormatDuration(v.Milliseconds())
 	}

@@ -25,6 +25,7 @@ func (c Config) Validate() error {
 	p.duration("events.future_tolerance", c.Events.FutureTolerance, 0)
 	p.duration("events.max_age", c.Events.MaxAge, time.Minute)
 	p.size("events.max_bytes", c.Events.MaxBytes, KiB, 64*MiB)
+	p.guard(c.Events.Guard)
 
 	p.duration("engine.max_lead", c.Engine.MaxLead, time.Second)
 	p.between("engine.lanes", c.Engine.Lanes, 0, 1024)

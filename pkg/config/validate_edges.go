@@ -9,6 +9,7 @@ func (p *problems) kafka(k Kafka) {
 	p.addresses("kafka.brokers", k.Brokers)
 	p.required("kafka.group", k.Group)
 	p.topics(k.Topics)
+	p.inputs(k)
 	p.between("kafka.create.partitions", k.Create.Partitions, 1, 10_000)
 	p.between("kafka.create.replication", k.Create.Replication, 0, 100)
 	p.tls("kafka.tls", k.TLS)
@@ -29,8 +30,7 @@ func (p *problems) topics(t Topics) {
 	v := reflect.ValueOf(t)
 	for i := range v.NumField() {
 		path, name := "kafka.topics."+v.Type().Field(i).Tag.Get("yaml"), v.Field(i).String()
-		if !topicNames.MatchString(name) || name == "." || name == ".." {
-			p.add(path, "%q is not a topic's name: letters, digits, dots, - and _, at most 249", name)
+		if !p.topicName(path, name) {
 			continue
 		}
 		if other := used[name]; other != "" {
@@ -38,6 +38,14 @@ func (p *problems) topics(t Topics) {
 		}
 		used[name] = path
 	}
+}
+
+func (p *problems) topicName(path, name string) bool {
+	good := topicNames.MatchString(name) && name != "." && name != ".."
+	if !good {
+		p.add(path, "%q is not a topic's name: letters, digits, dots, - and _, at most 249", name)
+	}
+	return good
 }
 
 func (p *problems) tls(path string, t TLS) {
@@ -87,4 +95,13 @@ func (p *problems) redis(r Redis) {
 	p.tls("redis.tls", r.TLS)
 	p.between("redis.shards", r.Shards, 1, 1000)
 	p.duration("redis.timeout", r.Timeout, 10*time.Millisecond)
+}
+
+func (p *problems) guard(g Guard) {
+	p.between("events.guard.records", g.Records, 0, 1<<30)
+	p.duration("events.guard.pause", g.Pause, 10*time.Millisecond)
+	p.duration("events.guard.max_pause", g.MaxPause, 10*time.Millisecond)
+	if g.MaxPause < g.Pause {
+		p.add("events.guard.max_pause", "%s is less than events.guard.pause (%s)", durationText(g.MaxPause), durationText(g.Pause))
+	}
 }

@@ -45,3 +45,15 @@ func (d *document) keep(text []byte) string {
 	d.kept.Write(text)
 	return d.kept.String()[start:]
 }
+
+// join is keep for two texts, one behind the other.
+func (d *document) join(a string, b []byte) string {
+	if d.kept == nil || d.kept.Cap()-d.kept.Len() < len(a)+len(b) {
+		d.kept = new(strings.Builder)
+		d.kept.Grow(max(chunk, len(a)+len(b)))
+	}
+	start := d.kept.Len()
+	d.kept.WriteString(a)
+	d.kept.Write(b)
+	return d.kept.String()[start:]
+}

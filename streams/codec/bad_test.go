@@ -169,7 +169,7 @@ func TestBadRecords(t *testing.T) {
 	}{
 		{"no value", func(r *codec.Record) { r.Value, r.Headers = nil, nil }, codec.Malformed},
 		{"no value, structured", func(r *codec.Record) { r.Value = nil; set(r, "content-type", "application/cloudevents+json") }, codec.Malformed},
-		{"batched mode", func(r *codec.Record) { set(r, "content-type", "application/cloudevents-batch+json") }, codec.Malformed},
+		{"batched mode without a list", func(r *codec.Record) { set(r, "content-type", "application/cloudevents-batch+json") }, codec.Malformed},
 		{"another event format", func(r *codec.Record) { set(r, "content-type", "application/cloudevents+avro") }, codec.Malformed},
 		{"another charset", func(r *codec.Record) {
 			set(r, "content-type", "application/cloudevents+json; charset=iso-8859-1")
@@ -234,10 +234,11 @@ func TestBadBase64(t *testing.T) {
 // who may not see personal data.
 func check(t *testing.T, d *codec.Decoder, r *codec.Record, want codec.Reason) {
 	t.Helper()
-	events, fault := d.Decode(r)
-	if fault == nil {
-		t.Fatalf("got %+v, want %s; value %.200q", events[0], want, r.Value)
+	events, faults := d.Decode(r)
+	if len(faults) != 1 || len(events) != 0 {
+		t.Fatalf("got %d events and faults %v, want %s; value %.200q", len(events), faults, want, r.Value)
 	}
+	fault := faults[0]
 	if fault.Reason != want {
 		t.Errorf("got %s, want %s; value %.200q", fault, want, r.Value)
 	}
@@ -267,9 +268,9 @@ func TestMessagesNameAttributeValueAndWayOut(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, fault := d.Decode(&codec.Record{Value: []byte(tt.value)})
-			if fault == nil || fault.Message != tt.want {
-				t.Errorf("got %v\nwant %s", fault, tt.want)
+			_, faults := d.Decode(&codec.Record{Value: []byte(tt.value)})
+			if len(faults) != 1 || faults[0].Message != tt.want {
+				t.Errorf("got %v\nwant %s", faults, tt.want)
 			}
 		})
 	}

@@ -93,14 +93,21 @@ func (e *envelope) fillErasure(event *scoring.Event) *Bad {
 	if c == nil || c.ID == "" && c.Email == "" {
 		return bad(MissingAttribute, "data.contact: neither id nor email, one of them is required to erase a contact")
 	}
-	for _, identity := range []string{c.ID, strings.ToLower(c.Email)} {
-		if identity != "" {
-			event.Erased = append(event.Erased, identity)
-		}
-	}
+	event.Erased = identities(c)
 	event.Contact = c
 	fault = e.resolveDomain(event, data.domain)
 	// What is to be forgotten is not carried any further than needed.
 	event.Contact = nil
 	return fault
+}
+
+// identities are those by which a contact may be known: its id and its lower-cased
+// e-mail address, one or both.
+func identities(c *scoring.Contact) (out []string) {
+	for _, identity := range []string{c.ID, strings.ToLower(c.Email)} {
+		if identity != "" {
+			out = append(out, identity)
+		}
+	}
+	return out
 }

@@ -48,9 +48,9 @@ func at(text string) int64 {
 // decode is the one event of a record that must be good.
 func decode(t *testing.T, d *codec.Decoder, r *codec.Record) *scoring.Event {
 	t.Helper()
-	events, fault := d.Decode(r)
-	if fault != nil {
-		t.Fatalf("got %s; value %.300q", fault, r.Value)
+	events, faults := d.Decode(r)
+	if len(faults) > 0 {
+		t.Fatalf("got %s; value %.300q", faults[0], r.Value)
 	}
 	if len(events) != 1 {
 		t.Fatalf("got %d events, want 1", len(events))
@@ -330,11 +330,11 @@ func TestConcurrentUse(t *testing.T) {
 	for range 8 {
 		wait.Go(func() {
 			for range 200 {
-				events, fault := d.Decode(&codec.Record{Value: []byte(valid)})
-				if fault != nil || !reflect.DeepEqual(events[0], want) {
-					t.Errorf("got %v, %v", events, fault)
+				events, faults := d.Decode(&codec.Record{Value: []byte(valid)})
+				if faults != nil || !reflect.DeepEqual(events[0], want) {
+					t.Errorf("got %v, %v", events, faults)
 				}
-				if _, fault := d.Decode(&codec.Record{Value: bytes.Repeat([]byte("["), 100)}); fault == nil {
+				if _, faults := d.Decode(&codec.Record{Value: bytes.Repeat([]byte("["), 100)}); faults == nil {
 					t.Error("a hundred brackets were taken")
 				}
 			}
@@ -343,19 +343,49 @@ func TestConcurrentUse(t *testing.T) {
 	wait.Wait()
 }
 
+// benchRecords are one event in each format that needs no mapping, and five in a batch.
+func benchRecords() map[string]*codec.Record {
+	return map[string]*codec.Record{
+		"structured": {Value: []byte(valid)}, "binary": binaryRecord(), "segment": call(changed(track, "Acme.", "acme.")),
+		"batch": batch(numbered(1), numbered(2), numbered(3), numbered(4), numbered(5)),
+	}
+}
+
+func benchDecoder(need bool) *codec.Decoder {
+	return codec.New(codec.Rules{
+		Now: func() int64 { return clock }, Reads: func(string) (bool, bool) { return need, need },
+		Formats: map[string]codec.Format{"calls": codec.Segment()},
+	})
+}
+
+// Memory comes in slabs and chunks: an event alone costs no allocation, and a batch
+// the list of its events.
+func TestDecodingAllocatesNothingPerEvent(t *testing.T) {
+	d := benchDecoder(false)
+	for name, want := range map[string]float64{"structured": 0, "binary": 0, "segment": 0, "batch": 1} {
+		r := benchRecords()[name]
+		got := testing.AllocsPerRun(1000, func() {
+			if _, faults := d.Decode(r); faults != nil {
+				t.Fatal(faults[0])
+			}
+		})
+		if got > want && !raceEnabled {
+			t.Errorf("%s: got %v allocations, want %v", name, got, want)
+		}
+	}
+}
+
 func BenchmarkDecode(b *testing.B) {
-	records := map[string]*codec.Record{"structured": {Value: []byte(valid)}, "binary": binaryRecord()}
-	for _, name := range []string{"structured", "binary"} {
+	records := benchRecords()
+	for _, name := range []string{"structured", "binary", "segment", "batch"} {
 		for _, need := range []bool{false, true} {
 			b.Run(name+map[bool]string{false: "", true: "-properties"}[need], func(b *testing.B) {
-				d := codec.New(codec.Rules{
-					Now: func() int64 { return clock }, Reads: func(string) (bool, bool) { return need, need },
-				})
+				d := benchDecoder(need)
 				b.ReportAllocs()
 				b.SetBytes(int64(len(records[name].Value)))
 				for b.Loop() {
-					if _, fault := d.Decode(records[name]); fault != nil {
-						b.Fatal(fault)
+					if _, faults := d.Decode(records[name]); faults != nil {
+						b.Fatal(faults[0])
 					}
 				}
 			})

@@ -17,6 +17,10 @@ type Record struct {
 	Key       []byte // nil: none
 	Value     []byte // nil: a tombstone
 	Headers   []Header
+	// Refused are the places (Bad.Place) of events to pass over, of a record that
+	// holds several: what was a dead letter before must not count when the log is
+	// read again.
+	Refused []string
 }
 
 // Header is one header of a Record. A key may come more than once.
@@ -52,6 +56,8 @@ type Rules struct {
 	// ProfilesTopic is where a record without a value erases the account that
 	// its key names.
 	ProfilesTopic string
+	// Formats are those of the topics that do not hold CloudEvents.
+	Formats map[string]Format
 	// Reads tells whether anybody reads Event.Properties and Contact.Fields of
 	// events of a type: they are most of the cost of decoding. Nil: nobody does.
 	Reads func(typ string) (properties, fields bool)
@@ -77,14 +83,28 @@ func New(rules Rules) *Decoder {
 	return &Decoder{rules: rules, work: sync.Pool{New: func() any { return new(document) }}}
 }
 
-// Decode returns the events of a record, at present always one, or why it cannot
-// be used. Nothing of the record's memory is kept, so buffers may be reused.
-func (d *Decoder) Decode(r *Record) ([]*scoring.Event, *Bad) {
+// Decode returns the events of a record, in the order in which it lists them, and
+// why what it does not return cannot be used: one Bad for a record that is of no use
+// as a whole, or one for each bad event of several. A record may well hold neither.
+// Nothing of the record's memory is kept, so buffers may be reused.
+func (d *Decoder) Decode(r *Record) ([]*scoring.Event, []*Bad) {
 	doc := d.document()
 	defer d.release(doc)
+	headers := headersOf(r.Headers)
+	if fault := d.tooLarge(len(r.Value) + headers.size); fault != nil {
+		return nil, []*Bad{fault}
+	}
+	switch format := d.format(r); {
+	case format.segment:
+		return d.segment(doc, r)
+	case format.mapper != nil:
+		return d.mapped(doc, r, format.mapper)
+	case headers.media == mediaBatch && !d.erases(r):
+		return d.batch(doc, r, &headers)
+	}
 	s := doc.slot()
-	if fault := d.decode(doc, r, s); fault != nil {
-		return nil, fault
+	if fault := d.single(doc, r, &headers, s); fault != nil {
+		return nil, []*Bad{fault}
 	}
 	s.list[0] = &s.event
 	return s.list[:], nil
@@ -124,42 +144,48 @@ func (d *Decoder) release(doc *document) {
 	}
 }
 
-// decode finds the content mode and fills the event.
-func (d *Decoder) decode(doc *document, r *Record, s *slot) *Bad {
+// single finds the content mode of a record with one event and fills that.
+func (d *Decoder) single(doc *document, r *Record, headers *headers, s *slot) *Bad {
 	s.event.Arrived = r.Time
-	headers := headersOf(r.Headers)
-	if fault := d.tooLarge(len(r.Value) + headers.size); fault != nil {
-		return fault
-	}
-	if r.Value == nil && r.Topic == d.rules.ProfilesTopic && r.Topic != "" {
+	if d.erases(r) {
 		return d.tombstone(r, &s.event)
 	}
 	switch media := headers.media; {
-	case media == "application/cloudevents+json":
-		if headers.charset != "utf-8" && headers.charset != "us-ascii" {
-			return bad(Malformed, "content-type: charset %s, only utf-8 is read", show([]byte(headers.charset)))
+	case media == mediaStructured:
+		if fault := headers.unicode(); fault != nil {
+			return fault
 		}
 	case strings.HasPrefix(media, "application/cloudevents"):
-		return bad(Malformed, "content-type: %s is not read, only application/cloudevents+json is", show([]byte(media)))
+		return bad(Malformed, "content-type: %s is not read, only %s and %s are", show([]byte(media)), mediaStructured, mediaBatch)
 	case headers.attributes[specversion].present:
-		return d.binary(doc, r, &headers, s)
+		return d.binary(doc, r, headers, s)
 	}
-	if !doc.parse(r.Value) || doc.kind(0) != kindObject || headers.media != "application/cloudevents+json" && !doc.has(0, "specversion") {
-		return notStructured(doc, r, &headers)
+	if !doc.parse(r.Value) || doc.kind(0) != kindObject || headers.media != mediaStructured && !doc.has(0, "specversion") {
+		return notStructured(doc, r, headers)
 	}
 	return d.structured(doc, s)
+}
+
+// unicode refuses texts in another character set.
+func (h *headers) unicode() *Bad {
+	if h.charset != "utf-8" && h.charset != "us-ascii" {
+		return bad(Malformed, "content-type: charset %s, only utf-8 is read", show([]byte(h.charset)))
+	}
+	return nil
 }
 
 // notStructured says why a record that is not in binary mode cannot be read in
 // structured mode either.
 func notStructured(doc *document, r *Record, headers *headers) *Bad {
 	switch {
-	case headers.any && headers.media != "application/cloudevents+json":
+	case headers.any && headers.media != mediaStructured:
 		return bad(MissingAttribute, "ce_specversion: missing; the other ce_ headers need it, with the value 1.0")
 	case r.Value == nil:
 		return bad(Malformed, "value: null, which only the profiles topic may hold")
 	case doc.fault != "":
 		return bad(Malformed, "value: %s", doc.fault)
+	case doc.kind(0) == kindList:
+		return bad(Malformed, "value: a list, a CloudEvent is an object; a batch needs the header content-type with %s", mediaBatch)
 	case doc.kind(0) != kindObject:
 		return bad(Malformed, "value: %s, a CloudEvent is an object", doc.kind(0))
 	}

@@ -67,3 +67,6 @@ func domainName(text string) string {
 	}
 	return name
 }
+
+// IsDomain reports whether a text is a domain name such as profiles may claim.
+func IsDomain(text string) bool { return domainName(text) != "" }

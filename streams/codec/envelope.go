@@ -88,13 +88,21 @@ func headersOf(list []Header) headers {
 	return h
 }
 
+// The media types of the JSON event format.
+const (
+	mediaStructured = "application/cloudevents+json"
+	mediaBatch      = "application/cloudevents-batch+json"
+)
+
 // mediaType reads a content type leniently: a parameter that cannot be read is
 // as good as none. The usual ones cost no allocation.
 func mediaType(value []byte) (media, charset string) {
 	switch string(value) {
-	case "application/cloudevents+json", "application/cloudevents+json; charset=utf-8",
+	case mediaStructured, "application/cloudevents+json; charset=utf-8",
 		"application/cloudevents+json; charset=UTF-8":
-		return "application/cloudevents+json", "utf-8"
+		return mediaStructured, "utf-8"
+	case mediaBatch, "application/cloudevents-batch+json; charset=utf-8", "application/cloudevents-batch+json; charset=UTF-8":
+		return mediaBatch, "utf-8"
 	case "application/json":
 		return "application/json", "utf-8"
 	}

@@ -2,6 +2,7 @@ package codec_test
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -23,8 +24,8 @@ func FuzzDecodeStructured(f *testing.F) {
 	}
 	d := decoder()
 	f.Fuzz(func(t *testing.T, value []byte) {
-		events, fault := d.Decode(&codec.Record{Topic: "intent-events", Value: value})
-		obeys(t, events, fault)
+		events, faults := d.Decode(&codec.Record{Topic: "intent-events", Value: value})
+		one(t, events, faults)
 	})
 }
 
@@ -53,28 +54,37 @@ func FuzzDecodeBinary(f *testing.F) {
 				set(r, h[0], h[1])
 			}
 		}
-		events, fault := d.Decode(r)
-		obeys(t, events, fault)
+		events, faults := d.Decode(r)
+		one(t, events, faults)
 	})
 }
 
-// obeys checks what the specification promises of whatever is decoded.
-func obeys(t *testing.T, events []*scoring.Event, fault *codec.Bad) {
+// one checks what is decoded of a record that holds one event.
+func one(t *testing.T, events []*scoring.Event, faults []*codec.Bad) {
 	t.Helper()
-	if (fault == nil) != (len(events) == 1) {
-		t.Fatalf("got %d events and %v", len(events), fault)
+	if len(events)+len(faults) != 1 {
+		t.Fatalf("got %d events and %v", len(events), faults)
 	}
-	if fault != nil {
-		known := false
-		for _, reason := range codec.Reasons() {
-			known = known || reason == fault.Reason
-		}
-		if !known || fault.Message == "" || len(fault.Message) > 500 || !utf8.ValidString(fault.Message) {
-			t.Fatalf("got %q %q", fault.Reason, fault.Message)
-		}
-		return
+	all(t, events, faults)
+}
+
+// all checks whatever is decoded of a record.
+func all(t *testing.T, events []*scoring.Event, faults []*codec.Bad) {
+	t.Helper()
+	for _, e := range events {
+		obeys(t, e)
 	}
-	e := events[0]
+	for _, fault := range faults {
+		if !slices.Contains(codec.Reasons(), fault.Reason) || fault.Message == "" || len(fault.Message) > 500 || !utf8.ValidString(fault.Message) ||
+			codec.PlaceIn(fault.Message) != fault.Place {
+			t.Fatalf("got %+v", fault)
+		}
+	}
+}
+
+// obeys checks what the specification promises of an event.
+func obeys(t *testing.T, e *scoring.Event) {
+	t.Helper()
 	if (e.Account == "") == (e.Domain == "") || len(e.Account) > 256 || len(e.Domain) > 253 ||
 		e.Account != strings.ToLower(strings.TrimSpace(e.Account)) || strings.IndexFunc(e.Account+e.Domain, unicode.IsControl) >= 0 {
 		t.Fatalf("account %q, domain %q", e.Account, e.Domain)

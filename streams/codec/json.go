@@ -48,16 +48,17 @@ type document struct {
 	fault string // why the text is not JSON, without any of the text
 
 	// What outlives the document is taken from here.
-	slots []slot
-	kept  *strings.Builder
+	slots   []slot
+	kept    *strings.Builder
+	pieces  []piece     // memory of batch, used again
+	call    segmentCall // likewise, of segment
+	scratch []byte
 }
 
 // parse reads text, which must be one JSON value in UTF-8. A byte order mark in
 // front is left out. It reports false with the fault set.
 func (d *document) parse(text []byte) bool {
-	if len(text) >= 3 && text[0] == 0xEF && text[1] == 0xBB && text[2] == 0xBF {
-		text = text[3:]
-	}
+	text = trimMark(text)
 	d.text, d.nodes, d.fault = text, d.nodes[:0], ""
 	if len(text) > math.MaxInt32 {
 		d.fail(0, "too long")
@@ -76,6 +77,14 @@ func (d *document) parse(text []byte) bool {
 		return false
 	}
 	return true
+}
+
+// trimMark leaves out a byte order mark.
+func trimMark(text []byte) []byte {
+	if len(text) >= 3 && text[0] == 0xEF && text[1] == 0xBB && text[2] == 0xBF {
+		return text[3:]
+	}
+	return text
 }
 
 func (d *document) fail(i int, what string) int {

@@ -50,14 +50,18 @@ func (e *envelope) attributesOf(n int, p *scoring.Profile) *Bad {
 		return bad(BadAttribute, "data.attributes: %s, must be an object", kind)
 	}
 	p.Attributes = e.doc.mapping(n)
+	return checkAttributes("data.attributes", p)
+}
+
+// checkAttributes leaves out what is null and refuses what no attribute can be.
+func checkAttributes(what string, p *scoring.Profile) *Bad {
 	// In order of name, so that the same bytes always give the same message.
 	for _, name := range slices.Sorted(maps.Keys(p.Attributes)) {
 		value := p.Attributes[name]
 		if value == nil {
 			delete(p.Attributes, name)
 		} else if !flat(value) {
-			return bad(BadAttribute,
-				"data.attributes: %s must be a string, a number, a boolean or a list of strings", show([]byte(name)))
+			return bad(BadAttribute, "%s: %s must be a string, a number, a boolean or a list of strings", what, show([]byte(name)))
 		}
 	}
 	return nil
@@ -93,18 +97,23 @@ func (e *envelope) domainsOf(n int, p *scoring.Profile) *Bad {
 			fault = bad(BadAttribute, "data.domains: %s within, must be a list of strings", kind)
 			return false
 		}
-		domain := domainName(e.doc.string(value))
-		if domain == "" {
-			fault = bad(BadAttribute, "data.domains: %s is not a domain name such as acme.example", show(e.doc.bytes(value)))
-			return false
-		}
-		if !seen[domain] {
-			seen[domain] = true
-			p.Domains = append(p.Domains, domain)
-		}
-		return true
+		fault = claim("data.domains", p, seen, e.doc.string(value))
+		return fault == nil
 	})
 	return fault
+}
+
+// claim adds a domain to a profile, unless it was seen.
+func claim(what string, p *scoring.Profile, seen map[string]bool, text string) *Bad {
+	domain := domainName(text)
+	if domain == "" {
+		return bad(BadAttribute, "%s: %s is not a domain name such as acme.example", what, show([]byte(text)))
+	}
+	if !seen[domain] {
+		seen[domain] = true
+		p.Domains = append(p.Domains, domain)
+	}
+	return nil
 }
 
 // tombstone reads a record without a value on the profiles topic. Its timestamp

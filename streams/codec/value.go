@@ -41,6 +41,17 @@ func (d *document) members(n int, f func(key []byte, value int)) {
 	}
 }
 
+// member is the value of a name in the object at n, the last of duplicates, or none.
+func (d *document) member(n int, name string) int {
+	found := none
+	for i, end := n+1, int(d.nodes[n].next); i < end; i = int(d.nodes[i+1].next) {
+		if string(d.bytes(i)) == name {
+			found = i + 1
+		}
+	}
+	return found
+}
+
 // elements calls f with every element of the list at n until f reports false.
 func (d *document) elements(n int, f func(value int) bool) {
 	for i, end := n+1, int(d.nodes[n].next); i < end; i = int(d.nodes[i].next) {

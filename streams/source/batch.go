@@ -37,9 +37,10 @@ type Decoded struct {
 	// Events are the record's events, in their order. They stay together in the
 	// merge, at the time of the first.
 	Events []*scoring.Event
-	// Dead is a dead letter to be written, or nil. It comes after the events, as an
-	// input of its own; the source does not look into it.
-	Dead any
+	// Dead are dead letters to be written: one for a record that is of no use, or one
+	// for each bad event of several. They come after the events, as inputs of their own;
+	// the source does not look into them.
+	Dead []any
 }
 
 // Want says what a call of Session.Next asks for.
@@ -88,6 +89,8 @@ type Mark struct {
 	// End is the log's end as last heard, -1 before the first answer. What lies
 	// between the position and End is the lag.
 	End int64
+	// Stopped: Session.Allow lets nothing of it go.
+	Stopped bool
 }
 
 // Bounds are the offsets that a partition's log holds: First, and End after the last.

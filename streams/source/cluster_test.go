@@ -122,7 +122,7 @@ func (w *world) produce(records ...*kgo.Record) {
 func decodeTest(r *Record) (d Decoded) {
 	for _, word := range strings.Fields(string(r.Value)) {
 		if word == "dead" {
-			d.Dead = word
+			d.Dead = append(d.Dead, word)
 			continue
 		}
 		ms, err := strconv.ParseInt(word, 10, 64)

@@ -126,10 +126,10 @@ func (f *fetcher) decode(entries []entry, r *Record) []entry {
 	for _, e := range d.Events {
 		entries = append(entries, entry{event: e, offset: r.Offset, stamp: r.Time, more: true})
 	}
-	if d.Dead != nil {
-		entries = append(entries, entry{dead: d.Dead, offset: r.Offset, stamp: r.Time, more: true})
+	for _, dead := range d.Dead {
+		entries = append(entries, entry{dead: dead, offset: r.Offset, stamp: r.Time, more: true})
 	}
-	if len(d.Events) > 0 || d.Dead != nil {
+	if len(d.Events)+len(d.Dead) > 0 {
 		entries[len(entries)-1].more = false
 	}
 	return entries

@@ -28,6 +28,7 @@ type queue struct {
 	end      int64 // the log's end as last heard; unheard before
 	lost     bool  // the last fetch failed
 	full     bool  // the fetcher waits for room
+	allowed  int   // how many more records may go, or Unlimited
 	consumed int64
 
 	given         Mark
@@ -40,10 +41,13 @@ const unheard = int64(math.MaxInt64)
 // drained says that nothing waits and that the log was last heard to hold no more.
 func (q *queue) drained() bool { return q.size == 0 && q.fetched >= q.end }
 
+// blocks says that nothing may go from any queue before this one was heard.
+func (q *queue) blocks() bool { return q.allowed != 0 && q.size == 0 && !q.drained() }
+
 func (q *queue) head() *entry { return &q.chunks[0][q.at] }
 
 func (q *queue) mark() Mark {
-	m := Mark{CaughtUp: q.drained() && !q.lost, Consumed: q.consumed, Frontier: q.consumed, End: q.end}
+	m := Mark{CaughtUp: q.drained() && !q.lost, Consumed: q.consumed, Frontier: q.consumed, End: q.end, Stopped: q.allowed == 0}
 	if q.size > 0 {
 		m.Frontier = q.time
 	}
@@ -79,14 +83,14 @@ func (q *queue) drop() {
 // structure, to be guarded by its user.
 type merger struct {
 	queues []queue
-	heap   []int // queues that have a head; the least is first
-	behind int   // queues that are neither drained nor have a head: nothing may go
+	heap   []int // queues that have a head that may go; the least is first
+	behind int   // queues that are neither drained nor have a head, and may give: nothing may go
 }
 
 func newMerger(positions []int64) *merger {
 	m := &merger{queues: make([]queue, len(positions)), behind: len(positions)}
 	for i, p := range positions {
-		m.queues[i] = queue{position: p, fetched: p, end: unheard, consumed: math.MinInt64, givenPosition: p, given: Mark{Consumed: math.MinInt64}}
+		m.queues[i] = queue{position: p, fetched: p, end: unheard, consumed: math.MinInt64, givenPosition: p, given: Mark{Consumed: math.MinInt64}, allowed: Unlimited}
 	}
 	return m
 }
@@ -96,22 +100,25 @@ func newMerger(positions []int64) *merger {
 func (m *merger) push(i int, entries []entry, fetched, end int64) bool {
 	q := &m.queues[i]
 	was := q.mark()
-	blocked := q.size == 0 && !q.drained()
+	blocked := q.blocks()
 	q.fetched, q.end, q.lost = fetched, end, false
 	if len(entries) > 0 {
 		q.chunks = append(q.chunks, entries)
 		q.size += len(entries)
 		if q.size == len(entries) {
 			q.place()
-			m.add(i)
+			if q.allowed != 0 {
+				m.add(i)
+			}
 		}
 	}
 	if q.size == 0 {
 		q.position = fetched
 	}
-	if blocked && (q.size > 0 || q.drained()) {
+	switch blocks := q.blocks(); {
+	case blocked && !blocks:
 		m.behind--
-	} else if !blocked && q.size == 0 && !q.drained() {
+	case !blocked && blocks:
 		m.behind++
 	}
 	now := q.mark()
@@ -138,6 +145,23 @@ func (m *merger) pause(i, room int) bool {
 		q.end = unheard
 	}
 	return q.full
+}
+
+// allow bounds how many more records of a queue may go. A queue of which none may
+// is as if it were not there: the others do not wait for it, and its mark tells that
+// it is not caught up as long as something waits.
+func (m *merger) allow(i, records int) {
+	m.queues[i].allowed = records
+	m.heap, m.behind = m.heap[:0], 0
+	for i := range m.queues {
+		q := &m.queues[i]
+		if q.blocks() {
+			m.behind++
+		}
+		if q.size > 0 && q.allowed != 0 {
+			m.add(i)
+		}
+	}
 }
 
 // take moves inputs to the end of out until it holds limit or none may go. It may
@@ -169,15 +193,20 @@ func (m *merger) pop(out []Input) []Input {
 		q.position = e.offset + 1
 		q.drop()
 	}
+	if q.allowed > 0 {
+		q.allowed--
+	}
 	if q.size > 0 {
 		q.place()
 	} else {
 		q.position = q.fetched
+	}
+	if q.size == 0 || q.allowed == 0 {
 		m.heap[0] = m.heap[len(m.heap)-1]
 		m.heap = m.heap[:len(m.heap)-1]
-		if !q.drained() {
-			m.behind++
-		}
+	}
+	if q.blocks() {
+		m.behind++
 	}
 	m.down()
 	return out

@@ -103,6 +103,44 @@ func TestRecordStaysTogether(t *testing.T) {
 	}
 }
 
+// A record of several events goes at the time of its first, as a whole and in its
+// own order; until then the position stays before it, whatever is taken.
+func TestPositionMovesWithWholeRecords(t *testing.T) {
+	t.Parallel()
+	m := newMerger([]int64{0, 0})
+	m.push(0, []entry{
+		{event: at(20), offset: 0, more: true},
+		{event: at(5), offset: 0, more: true},
+		{dead: "a", offset: 0, more: true},
+		{dead: "b", offset: 0},
+		one(1, 30),
+	}, 2, 2)
+	m.push(1, []entry{one(0, 10), one(1, 25)}, 2, 2)
+	for i, want := range []struct {
+		inputs     int
+		positions  [2]int64
+		first      int64
+		deadBehind int
+	}{
+		{1, [2]int64{0, 1}, 10, 0},
+		{4, [2]int64{1, 1}, 20, 2},
+		{1, [2]int64{1, 2}, 25, 0},
+		{1, [2]int64{2, 2}, 30, 0},
+	} {
+		got := m.take(nil, 1, math.MaxInt64)
+		dead := 0
+		for _, in := range got {
+			if in.Dead != nil {
+				dead++
+			}
+		}
+		positions := [2]int64{m.queues[0].position, m.queues[1].position}
+		if len(got) != want.inputs || positions != want.positions || times(got)[0] != want.first || dead != want.deadBehind {
+			t.Errorf("step %d: got %+v, positions %v, want %+v", i, got, positions, want)
+		}
+	}
+}
+
 func TestDeadLetterGoesAtOnce(t *testing.T) {
 	t.Parallel()
 	m := newMerger([]int64{0, 0})

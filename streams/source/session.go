@@ -177,6 +177,24 @@ func (se *Session) Next(ctx context.Context, want Want) (*Batch, error) {
 	}
 }
 
+// Unlimited lets all records of a topic go.
+const Unlimited = -1
+
+// Allow bounds how many more records of each partition of a topic are handed out, 0
+// for none. What is held back stays in the log and, up to the bound of the read-ahead, in the
+// buffer; the other partitions go on without it. A session begins with Unlimited.
+// It is for the caller of Next, after Start.
+func (se *Session) Allow(topic string, records int) {
+	se.mu.Lock()
+	for i, p := range se.parts {
+		if p.Topic == topic && se.merge != nil {
+			se.merge.allow(i, max(records, Unlimited))
+		}
+	}
+	se.mu.Unlock()
+	se.tell()
+}
+
 // over is why there is nothing more to come, or nil.
 func (se *Session) over() error {
 	se.mu.Lock()
