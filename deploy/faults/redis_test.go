@@ -2,6 +2,8 @@ package faults
 
 import (
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -27,6 +29,7 @@ func redisFaults() []fault {
 		{"Redis busy with a long script (BUSY)", false, "calls are refused and repeated", busyScript},
 		{"Redis answers as a read-only replica", false, "writes are repeated until the failover is over", readOnly},
 		{"Redis set back, serve running (end of the AOF cut)", true, "noticed as a rewind; read again from there and reconciled with what was published", setBack},
+		{"Redis set back again and again, three instances running", true, "who has not noticed may score on at once; what was published stands, whoever publishes next", setBackAmong},
 		{"power cut: Redis and serve killed, end of the AOF cut", false, "the next start notices and reconciles; no seq has two meanings", powerCut},
 		{"Redis wiped while serve is down", true, "refuses to start from nothing, in words", wiped},
 		{"Redis wiped while serve runs", true, "notices, and ends rather than begin anew in silence", wipedRunning},
@@ -246,6 +249,37 @@ func setBack(t *testing.T, s *seen) {
 		done(t, r.Restart())
 		s.figure("%d bytes cut", cut)
 	})
+}
+
+// setBackAmong does it to three instances, of which some have nothing cut off that
+// they could notice, with many accounts about to cross.
+func setBackAmong(t *testing.T, s *seen) {
+	r := testenv.StartRedisFor(t)
+	w := newWorld(t, setup{redis: []string{r.Addr()}})
+	var all []*instance
+	for n := range 3 {
+		all = append(all, w.serve(fmt.Sprintf("TIDEMARK_KAFKA_INSTANCE_ID=member-%d", n)))
+	}
+	tr := w.traffic(usualMix(33))
+	rng := rand.New(rand.NewPCG(33, 1))
+	times := 6
+	if everything() {
+		times = 25
+	}
+	for range times {
+		w.flowing(150)
+		done(t, r.Kill())
+		done(t, r.CutAOF(min(aofSize(t, r)/3, 2_000+rng.Int64N(120_000))))
+		done(t, r.Restart())
+	}
+	s.recovered = w.fresh()
+	w.flowing(50)
+	tr.stop()
+	report := w.verified()
+	s.figure("%d times, %d events, %d tier changes, %d repeats", times, report.Events, report.Changes, report.Repeats)
+	for _, i := range all {
+		i.stop()
+	}
 }
 
 // powerCut is the same with serve dead too, again and again with other lengths: a

@@ -10,7 +10,6 @@ import (
 	"tidemark/pkg/engine"
 	"tidemark/pkg/store"
 	"tidemark/streams/codec"
-	"tidemark/streams/relay"
 	"tidemark/streams/sink"
 	"tidemark/streams/source"
 )
@@ -46,18 +45,6 @@ type OutboxStore interface {
 	Outbox(ctx context.Context, shard int, after string, limit int) ([]store.Entry, error)
 	Trim(ctx context.Context, shard int, ids []string) error
 	PendingShards(ctx context.Context, shards []int) ([]int, error)
-}
-
-// outbox is an OutboxStore as the relay wants it.
-type outbox struct{ OutboxStore }
-
-func (o outbox) Outbox(ctx context.Context, shard int, after string, limit int) ([]relay.Entry, error) {
-	entries, err := o.OutboxStore.Outbox(ctx, shard, after, limit)
-	out := make([]relay.Entry, len(entries))
-	for i, e := range entries {
-		out[i] = relay.Entry(e)
-	}
-	return out, err
 }
 
 // letters is where dead letters go, counted by reason once acknowledged.

@@ -30,6 +30,9 @@ type leases struct {
 
 	start time.Time      // instants are counted from here, by the monotonic clock
 	held  []atomic.Int64 // by shard: held until; 0: not held
+	// tenures counts, by shard, how often it was taken anew: another may have had it
+	// in between.
+	tenures []atomic.Uint64
 	// giving are shards to be released, and when. Run's goroutine alone uses it.
 	giving map[int]time.Duration
 	share  func() (mine, all int)
@@ -37,13 +40,16 @@ type leases struct {
 }
 
 func newLeases(store ShardLeases, shards int, owner string, share func() (int, int), log zerolog.Logger) *leases {
-	return &leases{store: store, owner: owner, log: log, start: time.Now(), held: make([]atomic.Int64, shards), giving: map[int]time.Duration{}, share: share, kick: make(chan struct{}, 1)}
+	return &leases{store: store, owner: owner, log: log, start: time.Now(), held: make([]atomic.Int64, shards), tenures: make([]atomic.Uint64, shards), giving: map[int]time.Duration{}, share: share, kick: make(chan struct{}, 1)}
 }
 
 // Owns reports whether the shard is this instance's for long enough to publish.
 func (l *leases) Owns(shard int) bool {
 	return l.held[shard].Load() > int64(time.Since(l.start)+relayMargin)
 }
+
+// Tenure is the number of the time for which the shard is held without a break.
+func (l *leases) Tenure(shard int) uint64 { return l.tenures[shard].Load() }
 
 // Kick asks for a renewal now, as the share has changed.
 func (l *leases) Kick() {
@@ -86,6 +92,9 @@ func (l *leases) renew(ctx context.Context) {
 		case !got[i]:
 			l.held[s].Store(0)
 		case kept < target:
+			if l.held[s].Load() < int64(time.Since(l.start)) {
+				l.tenures[s].Add(1) // before anybody may act on it
+			}
 			l.held[s].Store(until)
 			kept++
 		case l.held[s].Swap(0) > 0:

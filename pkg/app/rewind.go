@@ -105,10 +105,16 @@ type comparison struct {
 	accounts, behind int
 }
 
+// tiersLog is account-tiers as it is read.
+type tiersLog interface {
+	Partitions(ctx context.Context) ([]int, error)
+	Whole(ctx context.Context, partition int, from int64, use func(tail.Record) error) error
+}
+
 // eachPublished calls use with each tier change of a partition of account-tiers
 // from an offset on, and with its bytes. A repeat of an earlier change may stand
 // behind a later one.
-func eachPublished(ctx context.Context, tiers *tail.Follower, partition int, from int64, use func(*codec.Published, []byte) error) error {
+func eachPublished(ctx context.Context, tiers tiersLog, partition int, from int64, use func(*codec.Published, []byte) error) error {
 	return tiers.Whole(ctx, partition, from, func(r tail.Record) error {
 		if r.Value == nil {
 			return nil

@@ -54,9 +54,11 @@ type service struct {
 	registry  *prometheus.Registry
 	metrics   *engine.Metrics
 	store     *redis.Store
+	beside    *redis.Store // of the gate before the relay
 	transport *conn.Transport
 	publisher *sink.Publisher
 	engine    *engine.Engine
+	tiers     *tail.Follower // of account-tiers
 	relay     *relay.Relay
 	leases    *leases
 	waker     *waker
@@ -133,7 +135,7 @@ func (s *service) open(ctx context.Context) error {
 	if err := s.openEngine(); err != nil {
 		return err
 	}
-	if err := s.openRelay(); err != nil {
+	if err := s.openRelay(ctx); err != nil {
 		return err
 	}
 	if err := s.openSource(); err != nil {
@@ -223,12 +225,31 @@ func (s *service) wake(shard int) {
 	s.waker.Add(shard)
 }
 
-func (s *service) openRelay() error {
+// openRelay wires the relay and the gate before it. The gate corrects states through
+// a store of its own: to the engine, which remembers accounts, it is another process.
+func (s *service) openRelay(ctx context.Context) error {
+	t := s.cfg.Kafka.Topics
 	var err error
+	if s.tiers, err = tail.New(tail.Config{Transport: s.transport, Topic: t.AccountTiers}, s.log); err != nil {
+		return err
+	}
+	if s.beside, err = OpenStore(ctx, s.cfg, s.opts.Embedded, s.log); err != nil {
+		return err
+	}
+	if s.beside.Generation() != s.store.Generation() {
+		return errMoved
+	}
+	gate := &upheld{
+		outbox: s.store, states: s.store, tiers: s.tiers, topic: t.AccountTiers, owns: s.leases.Owns, tenure: s.leases.Tenure,
+		log: s.log, count: newDisputes(s.registry), shards: make([]recent, s.store.Shards()),
+	}
+	if gate.engine, err = apart(s.cfg, s.model, s.beside, aliases{s.beside}, s.metrics, s.log); err != nil {
+		return err
+	}
 	s.relay, err = relay.New(relay.Config{
-		Topics: relay.Topics{Changes: s.cfg.Kafka.Topics.TierChanges, Tiers: s.cfg.Kafka.Topics.AccountTiers},
+		Topics: relay.Topics{Changes: t.TierChanges, Tiers: t.AccountTiers},
 		Shards: s.store.Shards(), Owns: s.leases.Owns, PublishTimeout: relayMargin,
-	}, outbox{s.store}, s.publisher, s.log)
+	}, gate, s.publisher, s.log)
 	return err
 }
 
@@ -239,12 +260,8 @@ func (s *service) openSource() error {
 		return err
 	}
 	s.source.Register(s.registry)
-	tiers, err := tail.New(tail.Config{Transport: s.transport, Topic: t.AccountTiers}, s.log)
-	if err != nil {
-		return err
-	}
 	s.pump = &pump{
-		rewinds: newRewinds(s.engine, tiers, t.AccountTiers, s.registry, s.log),
+		rewinds: newRewinds(s.engine, s.tiers, t.AccountTiers, s.registry, s.log),
 		source:  s.source, engine: s.engine, letters: newLetters(s.publisher, t.DeadLetters, s.registry),
 		tide: newTide(s.store, s.cfg.Engine.MaxLead.Milliseconds()), common: common{s.store, s.model}, blind: map[string]bool{}, state: s.state, log: s.log, now: s.now,
 		guard: newGuard(s.cfg.Events.Guard, s.cfg.Kafka.InputTopics(), s.registry, s.log),
@@ -406,8 +423,10 @@ func (s *service) close(ctx context.Context) error {
 	if s.transport != nil {
 		s.transport.Close()
 	}
-	if s.store != nil {
-		faults = append(faults, s.store.Close())
+	for _, store := range []*redis.Store{s.beside, s.store} {
+		if store != nil {
+			faults = append(faults, store.Close())
+		}
 	}
 	if s.web != nil {
 		faults = append(faults, s.web.Close(ctx))

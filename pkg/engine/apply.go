@@ -142,7 +142,7 @@ func (l *lane) note(w *work, t *touched, e *entry, out *scoring.Outcome) error {
 func (l *lane) writeAll(w *work, t *touched, swept int64) error {
 	w.step.Writes = make([]Write, 0, len(t.entries))
 	for _, e := range t.entries {
-		write, packed, err := e.write(l.e.model, l.packed, swept)
+		write, packed, err := e.write(l.e.model, l.nextVersion(), l.packed, swept)
 		if err != nil {
 			return err
 		}

@@ -85,8 +85,8 @@ func listed(m *scoring.Model, a *scoring.Account) string {
 //
 // The state is appended to buf; what is returned of it stays valid whatever is
 // appended later.
-func (e *entry) write(m *scoring.Model, buf []byte, swept int64) (Write, []byte, error) {
-	w := Write{Account: e.name, Was: e.version, TierWas: e.tier, Tier: listed(m, e.account), Due: KeepDue}
+func (e *entry) write(m *scoring.Model, version uint64, buf []byte, swept int64) (Write, []byte, error) {
+	w := Write{Account: e.name, Was: e.version, Now: version, TierWas: e.tier, Tier: listed(m, e.account), Due: KeepDue}
 	if e.account.Empty() && e.version == 0 {
 		return w, buf, nil // nothing is known and nothing stored: only the version is checked
 	}
@@ -108,7 +108,7 @@ func (e *entry) write(m *scoring.Model, buf []byte, swept int64) (Write, []byte,
 			w.Profile = packed
 		}
 	}
-	e.version++
+	e.version = version
 	e.tier = w.Tier
 	return w, buf, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type lane struct {
 	// Memory that is used again with each piece of work.
 	list   []*entry
 	swept  time.Time // the latest sweep
+	latest uint64    // version that was given to a write
 	packed []byte    // states on their way to the store
 }
 
@@ -42,12 +44,21 @@ type shard struct {
 }
 
 func newLane(e *Engine, index, lanes, bound int) *lane {
-	l := &lane{e: e, shards: map[int]*shard{}, bound: bound}
+	l := &lane{e: e, shards: map[int]*shard{}, bound: bound, latest: rand.Uint64()}
 	for s := index; s < e.store.Shards(); s += lanes {
 		l.shards[s] = &shard{number: s, positions: map[Partition]int64{}, accounts: map[string]*entry{}, due: NoDue}
 		l.order = append(l.order, s)
 	}
 	return l
+}
+
+// nextVersion is a version that no account ever had, here or in another process:
+// each lane counts from a place of its own among 2^64.
+func (l *lane) nextVersion() uint64 {
+	if l.latest++; l.latest == 0 {
+		l.latest++ // 0 is that of an account that is not stored
+	}
+	return l.latest
 }
 
 // end lets go of a round's inputs.
@@ -381,7 +392,7 @@ type work struct {
 }
 
 func (w *work) empty() bool {
-	return len(w.step.Moves) == 0 && len(w.step.Writes) == 0 && len(w.step.Outbox) == 0
+	return len(w.step.Moves) == 0 && len(w.step.Writes) == 0 && len(w.step.Outbox) == 0 && len(w.step.Drop) == 0
 }
 
 func steps(works []*work) []Step {

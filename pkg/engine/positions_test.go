@@ -190,3 +190,39 @@ func TestAStoreSetBackLosesNothing(t *testing.T) {
 	wantScore(t, older, names[1], start, 80)
 	outbox(t, older)
 }
+
+// A store that was set back and then written by someone who had not noticed has other
+// states under as many writes: who remembers an account from before must not take
+// its own memory for what is stored.
+func TestAStoreSetBackAndWrittenAgainIsNotTakenForTheOldOne(t *testing.T) {
+	t.Parallel()
+	live, older := memory.New(shards), memory.New(shards)
+	name := apart(1)[0]
+	first := visit(web, 0, name, start)
+	replica := setup{memory: older}.engine(t)
+	assign(t, replica, web)
+	process(t, replica, round(first))
+
+	f := &faulty{Store: live}
+	e := setup{memory: live, store: f}.engine(t)
+	assign(t, e, web)
+	process(t, e, round(first))
+	// Of another partition, so that no position of the first one tells.
+	mail, blog := engine.Partition{Topic: "mail"}, engine.Partition{Topic: "blog"}
+	assign(t, e, web, mail)
+	process(t, e, round(visit(mail, 0, name, start), visit(mail, 1, name, start)))
+
+	// Set back to after the first round, written once by another, then gone on with.
+	other := setup{memory: older.Peer()}.engine(t)
+	assign(t, other, blog)
+	process(t, other, round(visit(blog, 0, name, start)))
+	f.Store = older.Peer()
+	last := visit(web, 1, name, start)
+	if err := e.Process(t.Context(), round(last)); !errors.Is(err, engine.ErrRewound) {
+		t.Errorf("got %v, want %v", err, engine.ErrRewound)
+	}
+	wantScore(t, older, name, start, 40) // the first and the other's
+	assign(t, e, web, mail)
+	process(t, e, round(visit(mail, 0, name, start), last))
+	wantScore(t, older, name, start, 80)
+}

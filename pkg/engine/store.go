@@ -53,7 +53,7 @@ const KeepDue = int64(-1 << 63)
 // Record is an account as stored.
 type Record struct {
 	Account string
-	// Version counts the writes of this account, from 1. 0: not stored.
+	// Version is that of the latest Write of this account. 0: not stored.
 	Version uint64
 	// State is the account's state, opaque to the store. Nil: not stored.
 	State []byte
@@ -84,6 +84,9 @@ type Step struct {
 	Writes []Write
 	// Outbox are messages appended to the shard's outbox, in order.
 	Outbox []Message
+	// Drop are entries of the outbox, by their IDs, that are taken out of it. Those
+	// that are gone already are no error.
+	Drop []string
 }
 
 // Move takes a partition's position in a shard from one offset to another.
@@ -92,10 +95,14 @@ type Move struct {
 	From, To  int64
 }
 
-// Write is the new value of one account. The version becomes Was + 1.
+// Write is the new value of one account.
 type Write struct {
 	Account string
-	Was     uint64
+	Was     uint64 // the version that is stored
+	// Now is the version from then on. It must be one that the account never had: when
+	// a store is set back and written again from there, who remembers the account from
+	// before must not meet its number. 0 stands for Was + 1.
+	Now uint64
 	// State replaces the stored state. Nil removes the account from the shard:
 	// state, profile, due instant and tier listing.
 	State []byte

@@ -2,32 +2,38 @@ package offline
 
 import (
 	"cmp"
-	"fmt"
 	"io"
+	"maps"
+	"runtime"
 	"slices"
+
+	"github.com/cespare/xxhash/v2"
+	"golang.org/x/sync/errgroup"
 
 	"tidemark/scoring"
 )
 
-// Encoder turns a crossing into a line.
+// Encoder turns a crossing into a line. It is called by several goroutines.
 type Encoder interface {
 	Change(account string, c *scoring.Crossing) ([]byte, error)
 }
 
 // Runner scores a history. Profiles come first, then events in order of arrival,
-// then Finish.
+// then Finish. It works on several accounts at once, and what comes out does not
+// depend on it.
 type Runner struct {
-	model    *scoring.Model
-	until    int64
-	encoder  Encoder
-	spool    *spool
-	accounts map[string]*account
-	aliases  map[string]alias
+	model   *scoring.Model
+	until   int64
+	encoder Encoder
+	spool   *spool
+	lanes   []*lane
+	aliases map[string]alias
 	// latest is the latest event time read: the arrival of the next event and
 	// the low watermark.
 	latest  int64
 	started bool
-	tally   Tally
+	waiting int // events in the lanes
+	after   int // events after until
 }
 
 // Tally counts what became of the inputs.
@@ -35,12 +41,6 @@ type Tally struct {
 	Counted, Duplicate, Unmatched, Outdated, Unscored int
 	After                                             int // after --until, not applied
 	Changes                                           int
-}
-
-type account struct {
-	*scoring.Account
-	// waiting are the profiles of --profiles that are not in effect yet, by time.
-	waiting []*scoring.Event
 }
 
 type alias struct {
@@ -60,10 +60,19 @@ type Score struct {
 // New makes a runner that stops at the instant until, Unix milliseconds. Changes
 // wait in the spool, which the caller owns.
 func New(m *scoring.Model, until int64, enc Encoder, spoolFile io.ReadWriteSeeker) *Runner {
-	return &Runner{
+	r := &Runner{
 		model: m, until: until, encoder: enc, spool: &spool{file: spoolFile},
-		accounts: map[string]*account{}, aliases: map[string]alias{},
+		lanes: make([]*lane, runtime.GOMAXPROCS(0)), aliases: map[string]alias{},
 	}
+	for i := range r.lanes {
+		r.lanes[i] = &lane{Runner: r, accounts: map[string]*account{}}
+	}
+	return r
+}
+
+// lane is the one that an account belongs to.
+func (r *Runner) lane(account string) *lane {
+	return r.lanes[xxhash.Sum64String(account)%uint64(len(r.lanes))]
 }
 
 // Profile takes a profile that is known beforehand. It takes effect at its own
@@ -71,7 +80,7 @@ func New(m *scoring.Model, until int64, enc Encoder, spoolFile io.ReadWriteSeeke
 // known from the start. A tombstone among them takes the profiles before it back,
 // as in a compacted topic.
 func (r *Runner) Profile(e *scoring.Event) {
-	a := r.account(e.Account)
+	a := r.lane(e.Account).account(e.Account)
 	if e.Kind == scoring.KindTombstone {
 		for _, p := range a.waiting {
 			r.claim(&scoring.Event{Account: e.Account}, p.Profile)
@@ -84,83 +93,80 @@ func (r *Runner) Profile(e *scoring.Event) {
 	r.claim(e, nil)
 }
 
-// Event applies the next event of the history.
+// round is how many events the lanes take at a time.
+const round = 1 << 14
+
+// Event takes the next event of the history. An error may be that of an earlier one.
 func (r *Runner) Event(e *scoring.Event) error {
-	arrived := e.Time
+	in := input{event: *e}
+	in.event.Arrived = e.Time
 	if r.started {
-		arrived = r.latest
+		in.event.Arrived = r.latest
 	}
-	watermark := min(arrived, r.until)
+	in.watermark = min(in.event.Arrived, r.until)
 	if !r.started || e.Time > r.latest {
 		r.latest, r.started = e.Time, true
 	}
 	if e.Time > r.until {
-		r.tally.After++
+		r.after++
 		return nil
 	}
-	return r.apply(e, arrived, watermark)
+	if e.Account == "" {
+		in.event.Account = r.resolve(e.Domain)
+	}
+	if e.Kind == scoring.KindProfile || e.Kind == scoring.KindTombstone {
+		return r.profile(&in)
+	}
+	l := r.lane(in.event.Account)
+	l.inputs = append(l.inputs, in)
+	if r.waiting++; r.waiting < round {
+		return nil
+	}
+	return r.run()
 }
 
-func (r *Runner) apply(e *scoring.Event, arrived, watermark int64) error {
-	in := *e
-	in.Arrived = arrived
-	if in.Account == "" {
-		in.Account = r.resolve(in.Domain)
+// profile applies a profile by itself: whose a domain is depends on it.
+func (r *Runner) profile(in *input) error {
+	if err := r.run(); err != nil {
+		return err
 	}
-	if in.Kind == scoring.KindOutcome || in.Kind == scoring.KindEvent && !r.model.Matches(&in) {
-		r.count(map[bool]scoring.Effect{true: scoring.Unscored, false: scoring.Unmatched}[in.Kind == scoring.KindOutcome])
-		return nil
-	}
-	a := r.account(in.Account)
-	if err := r.settle(in.Account, a, in.Time); err != nil {
+	l := r.lane(in.event.Account)
+	a := l.account(in.event.Account)
+	if err := l.settle(in.event.Account, a, in.event.Time); err != nil {
 		return err
 	}
 	before, _ := a.Profile()
-	out := r.model.Apply(a.Account, &in, watermark)
-	r.count(out.Effect)
-	if out.ProfileChanged {
-		r.claim(&in, before)
+	out, err := l.apply(in)
+	if err == nil && out.ProfileChanged {
+		r.claim(&in.event, before)
 	}
-	return r.keep(in.Account, out)
+	return err
 }
 
-// settle puts the waiting profiles into effect as of the account's first event.
-func (r *Runner) settle(name string, a *account, first int64) error {
-	for _, p := range a.waiting {
-		in := *p
-		in.Time = min(p.Time, first)
-		in.Arrived = in.Time
-		if err := r.keep(name, r.model.Apply(a.Account, &in, in.Time)); err != nil {
-			return err
+// run has the lanes apply what waits in them.
+func (r *Runner) run() error {
+	r.waiting = 0
+	return r.each(func(l *lane) error {
+		defer func() {
+			clear(l.inputs)
+			l.inputs = l.inputs[:0]
+		}()
+		for i := range l.inputs {
+			if _, err := l.apply(&l.inputs[i]); err != nil {
+				return err
+			}
 		}
-	}
-	a.waiting = nil
-	return nil
+		return nil
+	})
 }
 
-func (r *Runner) keep(name string, out scoring.Outcome) error {
-	for i := range out.Crossings {
-		c := &out.Crossings[i]
-		line, err := r.encoder.Change(name, c)
-		if err != nil {
-			return fmt.Errorf("encode %s/%d: %w", name, c.Seq, err)
-		}
-		if err := r.spool.add(name, c, line); err != nil {
-			return err
-		}
-		r.tally.Changes++
+// each does something in all lanes at once.
+func (r *Runner) each(do func(*lane) error) error {
+	var group errgroup.Group
+	for _, l := range r.lanes {
+		group.Go(func() error { return do(l) })
 	}
-	return nil
-}
-
-func (r *Runner) account(name string) *account {
-	a, ok := r.accounts[name]
-	if !ok {
-		a = &account{Account: &scoring.Account{}}
-		r.model.Open(a.Account)
-		r.accounts[name] = a
-	}
-	return a
+	return group.Wait()
 }
 
 func (r *Runner) resolve(domain string) string {
@@ -191,60 +197,50 @@ func (r *Runner) claim(e *scoring.Event, before *scoring.Profile) {
 	}
 }
 
-func (r *Runner) count(e scoring.Effect) {
-	switch e {
-	case scoring.Counted:
-		r.tally.Counted++
-	case scoring.Duplicate:
-		r.tally.Duplicate++
-	case scoring.Unmatched:
-		r.tally.Unmatched++
-	case scoring.Outdated:
-		r.tally.Outdated++
-	case scoring.Unscored:
-		r.tally.Unscored++
-	}
-}
-
 // Finish does what time alone does until the end, writes the changes in order of
 // (time, account, seq) and calls score for each account in order of name.
 func (r *Runner) Finish(changes func(line []byte) error, score func(Score) error) (Tally, error) {
-	names := make([]string, 0, len(r.accounts))
-	for name := range r.accounts {
-		names = append(names, name)
+	err := r.run()
+	if err == nil {
+		err = r.each((*lane).finish)
+	}
+	if err == nil {
+		err = r.spool.each(changes)
+	}
+	if err == nil {
+		err = r.scores(score)
+	}
+	tally := Tally{After: r.after}
+	for _, l := range r.lanes {
+		tally.add(&l.tally)
+	}
+	return tally, err
+}
+
+func (r *Runner) scores(score func(Score) error) error {
+	var names []string
+	for _, l := range r.lanes {
+		names = slices.AppendSeq(names, maps.Keys(l.accounts))
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		if err := r.finish(name, r.accounts[name]); err != nil {
-			return r.tally, err
-		}
-	}
-	if err := r.spool.each(changes); err != nil {
-		return r.tally, err
-	}
-	for _, name := range names {
-		a := r.accounts[name].Account
+		a := r.lane(name).accounts[name].Account
 		if !a.Known() {
 			continue
 		}
 		s := Score{Account: name, Score: r.model.Score(a, r.until), Tier: r.model.Tier(a), Seq: a.Seq, Clock: a.Clock}
 		if err := score(s); err != nil {
-			return r.tally, err
-		}
-	}
-	return r.tally, nil
-}
-
-func (r *Runner) finish(name string, a *account) error {
-	for _, p := range a.waiting {
-		if p.Time > r.until {
-			break
-		}
-		p.Arrived = p.Time
-		if err := r.keep(name, r.model.Apply(a.Account, p, p.Time)); err != nil {
 			return err
 		}
 	}
-	a.waiting = nil
-	return r.keep(name, r.model.Advance(a.Account, r.until))
+	return nil
+}
+
+func (t *Tally) add(u *Tally) {
+	t.Counted += u.Counted
+	t.Duplicate += u.Duplicate
+	t.Unmatched += u.Unmatched
+	t.Outdated += u.Outdated
+	t.Unscored += u.Unscored
+	t.Changes += u.Changes
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 
 	"tidemark/scoring"
 )
@@ -13,6 +14,7 @@ import (
 // spool keeps changes in a file and their order in memory: a late event may bring
 // about a crossing long before those already made.
 type spool struct {
+	mu    sync.Mutex // guards the rest: accounts are scored at once
 	file  io.ReadWriteSeeker
 	w     *bufio.Writer
 	index []place
@@ -29,6 +31,8 @@ type place struct {
 }
 
 func (s *spool) add(account string, c *scoring.Crossing, line []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.w == nil {
 		s.w = bufio.NewWriterSize(s.file, 1<<20)
 	}

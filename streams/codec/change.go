@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -189,6 +190,18 @@ func DecodePublished(value []byte) (Published, error) {
 		return Published{}, fmt.Errorf("tier change: %w", err)
 	}
 	return Published{c.Data.Account, c.Data.Seq, c.Data.To, c.Time.UnixMilli()}, nil
+}
+
+// SeqOf is the seq of a tier change that Change wrote; false where it is none.
+func SeqOf(value []byte) (uint64, bool) {
+	rest, ok := bytes.CutPrefix(value, []byte(`{"specversion":"1.0","id":"`))
+	id, _, whole := bytes.Cut(rest, []byte(`","source":`)) // a quote within the id is escaped
+	slash := bytes.LastIndexByte(id, '/')
+	if !ok || !whole || slash < 0 {
+		return 0, false
+	}
+	seq, err := strconv.ParseUint(string(id[slash+1:]), 10, 64)
+	return seq, err == nil
 }
 
 func direction(up bool) string {

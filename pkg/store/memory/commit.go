@@ -2,7 +2,9 @@ package memory
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"slices"
 	"strconv"
 
 	"tidemark/pkg/engine"
@@ -41,6 +43,7 @@ func (s *Store) commit(step engine.Step) engine.Outcome {
 	for _, w := range step.Writes {
 		sh.write(w)
 	}
+	sh.outbox = slices.DeleteFunc(sh.outbox, func(e store.Entry) bool { return slices.Contains(step.Drop, e.ID) })
 	for _, m := range step.Outbox {
 		sh.entries++
 		sh.outbox = append(sh.outbox, store.Entry{
@@ -92,7 +95,7 @@ func (sh *shard) write(w engine.Write) {
 		return
 	}
 	r := sh.records[w.Account]
-	r.Account, r.Version, r.State = w.Account, w.Was+1, bytes.Clone(w.State)
+	r.Account, r.Version, r.State = w.Account, cmp.Or(w.Now, w.Was+1), bytes.Clone(w.State)
 	if w.Profile != nil {
 		r.Profile = nil
 		if len(w.Profile) > 0 {

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"io"
@@ -55,6 +56,11 @@ func encode(step engine.Step, k shardKeys, listed []string) *encoder {
 	e.profiles(step.Writes)
 	e.due(step.Writes)
 	e.listings(step.Writes, k, listed)
+	drop := make([]any, len(step.Drop))
+	for i, id := range step.Drop {
+		drop[i] = id
+	}
+	e.write("XDEL", keyOutbox, drop)
 	for _, m := range step.Outbox {
 		e.write("XADD", keyOutbox, []any{"*", "a", m.Account, "v", m.Value})
 	}
@@ -114,7 +120,7 @@ func (e *encoder) accounts(writes []engine.Write) {
 			continue
 		}
 		start := len(values)
-		values = binary.BigEndian.AppendUint64(values, w.Was+1)
+		values = binary.BigEndian.AppendUint64(values, cmp.Or(w.Now, w.Was+1))
 		values = append(values, w.State...)
 		versions = binary.BigEndian.AppendUint64(versions, w.Was)
 		e.args = append(e.args, w.Account, values[start:])

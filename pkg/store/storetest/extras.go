@@ -65,6 +65,7 @@ func RunExtras(t *testing.T, fresh func(t *testing.T) func() Extras) {
 	for name, test := range map[string]func(*testing.T, func() Extras){
 		"the outbox is in the order of commits":              outboxOrder,
 		"the outbox is read in pages and trimmed":            outboxPages,
+		"a step takes entries out of the outbox, or nothing": outboxDrops,
 		"pending shards and depth":                           outboxDepth,
 		"a wake reaches all who listen":                      wakes,
 		"wakes end with their context":                       wakesEnd,

@@ -1,0 +1,322 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"tidemark/pkg/engine"
+	"tidemark/pkg/store"
+	"tidemark/streams/codec"
+	"tidemark/streams/relay"
+)
+
+// upheld is the outbox as the relay sees it, with a gate: nothing leaves it under a
+// seq that was published with another meaning. When Redis is set back, an instance
+// that lost nothing itself, or has not noticed yet, scores on from the older state
+// and so gives numbers a second time. The relay of a shard is the one place where all
+// of its tier changes pass, so it remembers what it let out, learns from account-tiers
+// what its predecessor did, and has the state corrected where the two disagree.
+type upheld struct {
+	outbox OutboxStore
+	states interface {
+		Positions(ctx context.Context) ([]map[engine.Partition]int64, error)
+	}
+	engine *engine.Engine // one of its own
+	tiers  tiersLog
+	topic  string // of tiers
+	// owns and tenure are those of the leases.
+	owns   func(shard int) bool
+	tenure func(shard int) uint64
+	log    zerolog.Logger
+	count  prometheus.Counter
+
+	reading sync.Mutex // held while account-tiers is read and states are corrected; guards engine
+	mu      sync.Mutex // guards shards; not held while anything waits
+	shards  []recent
+}
+
+// recent is what was let out of a shard's outbox, by account, in two halves: the
+// older one goes when the newer one is full.
+type recent struct {
+	tenure     uint64 // that it is of
+	seeded     bool   // with what the predecessor let out
+	young, old map[string]told
+}
+
+// told is the latest tier change of an account that may have been published.
+type told struct {
+	seq uint64
+	sum uint64 // of its bytes
+}
+
+// mostTold is how many accounts of a shard are remembered at least. A disagreement is
+// found as long as Redis is not set back further than that.
+const mostTold = 4096
+
+func (m *recent) get(account string) (told, bool) {
+	t, ok := m.young[account]
+	if !ok {
+		t, ok = m.old[account]
+	}
+	return t, ok
+}
+
+func (m *recent) put(account string, t told) {
+	if len(m.young) >= mostTold {
+		m.old, m.young = m.young, nil
+	}
+	if m.young == nil {
+		m.young = map[string]told{}
+	}
+	m.young[account] = t
+}
+
+func (m *recent) forget(account string) {
+	delete(m.young, account)
+	delete(m.old, account)
+}
+
+func newDisputes(r prometheus.Registerer) prometheus.Counter {
+	count := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "tidemark_upheld_total",
+		Help: "Accounts that were scored on from a state that was set back, and corrected so that what was published stands.",
+	})
+	r.MustRegister(count)
+	return count
+}
+
+// Outbox implements relay.Outbox.
+func (u *upheld) Outbox(ctx context.Context, shard int, after string, limit int) ([]relay.Entry, error) {
+	if err := u.seed(ctx, shard); err != nil {
+		return nil, err
+	}
+	for {
+		entries, err := u.outbox.Outbox(ctx, shard, after, limit)
+		if err != nil {
+			return nil, err
+		}
+		disputed := u.letOut(shard, entries)
+		if len(disputed) == 0 {
+			return asRelayed(entries), nil
+		}
+		if err := u.settle(ctx, shard, disputed); err != nil {
+			return nil, fmt.Errorf("hold the outbox against what was published: %w", err)
+		}
+	}
+}
+
+// Trim implements relay.Outbox.
+func (u *upheld) Trim(ctx context.Context, shard int, ids []string) error {
+	return u.outbox.Trim(ctx, shard, ids)
+}
+
+// PendingShards implements relay.Outbox.
+func (u *upheld) PendingShards(ctx context.Context, shards []int) ([]int, error) {
+	return u.outbox.PendingShards(ctx, shards)
+}
+
+func asRelayed(entries []store.Entry) []relay.Entry {
+	out := make([]relay.Entry, len(entries))
+	for i, e := range entries {
+		out[i] = relay.Entry(e)
+	}
+	return out
+}
+
+// letOut remembers entries as let out, unless some disagree with what is remembered:
+// then it returns their accounts and remembers nothing.
+func (u *upheld) letOut(shard int, entries []store.Entry) (disputed []string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	m := &u.shards[shard]
+	news := make([]told, len(entries))
+	for i, e := range entries {
+		seq, _ := codec.SeqOf(e.Value)
+		news[i] = told{seq, xxhash.Sum64(e.Value)}
+		if was, ok := m.get(e.Account); ok && (seq < was.seq || seq == was.seq && news[i].sum != was.sum) && !slices.Contains(disputed, e.Account) {
+			disputed = append(disputed, e.Account)
+		}
+	}
+	if len(disputed) == 0 {
+		for i, e := range entries {
+			m.put(e.Account, news[i])
+		}
+	}
+	return disputed
+}
+
+// seed learns what was published before this instance had the shard, and those of its
+// other shards that are new to it too.
+func (u *upheld) seed(ctx context.Context, shard int) error {
+	if u.knows(shard) {
+		return nil
+	}
+	u.reading.Lock()
+	defer u.reading.Unlock()
+	if u.knows(shard) {
+		return nil
+	}
+	fresh := map[int]recent{}
+	for n := range u.shards {
+		if tenure := u.tenure(n); n == shard || u.owns(n) && !u.knows(n) {
+			fresh[n] = recent{tenure: tenure, seeded: true}
+		}
+	}
+	err := u.published(ctx, slices.Collect(maps.Keys(fresh)), func(n int, p *codec.Published, value []byte) {
+		m := fresh[n]
+		if was, ok := m.get(p.Account); !ok || p.Seq > was.seq {
+			m.put(p.Account, told{p.Seq, xxhash.Sum64(value)})
+			fresh[n] = m
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("read what was published: %w", err)
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for n, m := range fresh {
+		u.shards[n] = m
+	}
+	return nil
+}
+
+// knows reports whether the shard's memory is of the present tenure.
+func (u *upheld) knows(shard int) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	m := &u.shards[shard]
+	return m.seeded && m.tenure == u.tenure(shard)
+}
+
+// published calls use with what was published of the shards since the positions that
+// they hold: everything before came from states that are stored.
+func (u *upheld) published(ctx context.Context, shards []int, use func(shard int, p *codec.Published, value []byte)) error {
+	partitions, err := u.tiers.Partitions(ctx)
+	if err != nil {
+		return err
+	}
+	positions, err := u.states.Positions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, partition := range partitions {
+		from := engine.NoDue
+		for _, n := range shards {
+			from = min(from, positions[n][engine.Partition{Topic: u.topic, ID: partition}])
+		}
+		err := eachPublished(ctx, u.tiers, partition, from, func(p *codec.Published, value []byte) error {
+			if n := engine.ShardOf(p.Account, len(u.shards)); slices.Contains(shards, n) {
+				use(n, p, value)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// history is what was published of an account lately.
+type history struct {
+	last engine.Published
+	sums map[uint64]uint64 // by seq; of several with one seq, the first
+}
+
+// settle finds out what was published of accounts that are in dispute, and corrects
+// those whose outbox says something else.
+func (u *upheld) settle(ctx context.Context, shard int, accounts []string) error {
+	u.reading.Lock()
+	defer u.reading.Unlock()
+	histories := map[string]*history{}
+	err := u.published(ctx, []int{shard}, func(_ int, p *codec.Published, value []byte) {
+		if slices.Contains(accounts, p.Account) {
+			note(histories, p, value)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	var wrong map[string]engine.Upheld
+	err = u.engine.Uphold(ctx, shard, accounts, func(ctx context.Context) (_ map[string]engine.Upheld, err error) {
+		wrong, err = u.judge(ctx, shard, histories)
+		return wrong, err
+	})
+	if err != nil {
+		return err
+	}
+	u.settled(shard, accounts, wrong)
+	return nil
+}
+
+func note(histories map[string]*history, p *codec.Published, value []byte) {
+	h := histories[p.Account]
+	if h == nil {
+		h = &history{sums: map[uint64]uint64{}}
+		histories[p.Account] = h
+	}
+	if _, ok := h.sums[p.Seq]; ok {
+		return
+	}
+	h.sums[p.Seq] = xxhash.Sum64(value)
+	if p.Seq > h.last.Seq {
+		h.last = engine.Published{Account: p.Account, Seq: p.Seq, To: p.To, At: p.At, Value: value}
+	}
+}
+
+// judge finds the accounts whose outbox says something else than was published, or
+// ends with something older.
+func (u *upheld) judge(ctx context.Context, shard int, histories map[string]*history) (map[string]engine.Upheld, error) {
+	drop, ends := map[string][]string{}, map[string]uint64{}
+	const page = 1000
+	for after, more := "", true; more; {
+		entries, err := u.outbox.Outbox(ctx, shard, after, page)
+		if err != nil {
+			return nil, err
+		}
+		more = len(entries) == page
+		for _, e := range entries {
+			after = e.ID
+			h := histories[e.Account]
+			if h == nil {
+				continue
+			}
+			seq, _ := codec.SeqOf(e.Value)
+			if sum, published := h.sums[seq]; len(drop[e.Account]) > 0 || published && sum != xxhash.Sum64(e.Value) {
+				drop[e.Account] = append(drop[e.Account], e.ID)
+			}
+			ends[e.Account] = seq
+		}
+	}
+	wrong := map[string]engine.Upheld{}
+	for account, end := range ends {
+		if h := histories[account]; len(drop[account]) > 0 || end < h.last.Seq {
+			wrong[account] = engine.Upheld{Published: h.last, Drop: drop[account]}
+		}
+	}
+	return wrong, nil
+}
+
+// settled remembers the outcome: of the corrected accounts what stands, of the others
+// nothing, as what waits of them are repeats or was never published.
+func (u *upheld) settled(shard int, accounts []string, wrong map[string]engine.Upheld) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	m := &u.shards[shard]
+	for _, account := range accounts {
+		m.forget(account)
+		if v, ok := wrong[account]; ok {
+			m.put(account, told{v.Seq, xxhash.Sum64(v.Value)})
+			u.log.Warn().Str("account", account).Uint64("seq", v.Seq).Str("tier", v.To).
+				Msg("redis was set back and this account was scored on from there: what was published stands, it goes on behind it")
+		}
+	}
+	u.count.Add(float64(len(wrong)))
+}

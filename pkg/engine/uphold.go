@@ -1,0 +1,59 @@
+package engine
+
+import "context"
+
+// Upheld says what stands of an account whose state was set back and then scored
+// on, by a writer that had not noticed: under numbers that were published before,
+// with another meaning.
+type Upheld struct {
+	Published
+	// Drop are the entries of the outbox that say something else, and all of the
+	// account behind them. None: the outbox only ends too early.
+	Drop []string
+}
+
+// Uphold makes what was published of some accounts of a shard stand, in one step:
+// wrong entries leave the outbox, the account goes on from the published seq, and
+// where its tier is another one by now, a crossing says so under the next. judge
+// is called once the states are read, and again if another writer overtakes: what
+// the outbox holds of them then is all that they wrote. Accounts that it does not
+// name stay as they are.
+func (e *Engine) Uphold(ctx context.Context, number int, accounts []string, judge func(context.Context) (map[string]Upheld, error)) error {
+	l := e.lanes[number%len(e.lanes)]
+	for _, s := range l.shards {
+		clear(s.positions) // none are moved, and none held against what is stored
+	}
+	return l.commitAll(ctx, []*shard{l.shards[number]}, func(ctx context.Context, s *shard) (*work, error) {
+		l.forget(s) // others write there all the time
+		entries, err := l.entries(ctx, s, accounts)
+		if err != nil {
+			return nil, err
+		}
+		verdicts, err := judge(ctx)
+		if err != nil {
+			return nil, err
+		}
+		w, t := &work{shard: s, step: Step{Shard: s.number}}, &touched{}
+		for _, entry := range entries {
+			if v, ok := verdicts[entry.name]; ok {
+				if err := l.uphold(w, t, entry, &v); err != nil {
+					return nil, err
+				}
+			}
+		}
+		return w, l.writeAll(w, t, UnknownWatermark)
+	})
+}
+
+func (l *lane) uphold(w *work, t *touched, e *entry, v *Upheld) error {
+	t.add(e) // even where nothing changes: its version says that nobody wrote since
+	w.step.Drop = append(w.step.Drop, v.Drop...)
+	// Once more: the compacted topic ends with it, and the log has it even if its
+	// first publishing was cut off between the two.
+	w.step.Outbox = append(w.step.Outbox, Message{Account: v.Account, Value: v.Value})
+	if l.e.model.Resume(e.account, v.Seq, v.To, v.At) {
+		return nil
+	}
+	out := l.e.model.Rebase(e.account, v.Seq, v.To, v.At)
+	return l.note(w, t, e, &out)
+}
