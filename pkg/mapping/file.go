@@ -42,8 +42,6 @@ type fields struct {
 	named []field
 }
 
-func (f *fields) given() bool { return f.whole != nil || f.named != nil }
-
 // Load reads the mapping file at path.
 func Load(path string) (*Mapping, error) {
 	data, err := os.ReadFile(path)

@@ -75,6 +75,7 @@ func TestBadInputs(t *testing.T) {
 	good := map[string]string{"cloudevents": valid, "segment": track}
 	for _, in := range all {
 		t.Run(in.name, func(t *testing.T) {
+			t.Parallel()
 			before := bytes.Clone(in.record.Value)
 			check(t, d, in.record, in.reason)
 			if !bytes.Equal(before, in.record.Value) {
