@@ -43,7 +43,7 @@ func (a aliases) Release(ctx context.Context, account string, domains []string) 
 // OutboxStore is the store's side of the outbox.
 type OutboxStore interface {
 	Outbox(ctx context.Context, shard int, after string, limit int) ([]store.Entry, error)
-	Trim(ctx context.Context, shard int, ids []string) error
+	Trim(ctx context.Context, shard int, ids []string) (removed int, err error)
 	PendingShards(ctx context.Context, shards []int) ([]int, error)
 }
 

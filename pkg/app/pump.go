@@ -11,6 +11,7 @@ import (
 
 	"tidemark/pkg/engine"
 	"tidemark/pkg/failpoint"
+	"tidemark/pkg/store/redis"
 	"tidemark/streams/source"
 )
 
@@ -29,6 +30,15 @@ type Reconciler interface {
 	Reconcile(ctx context.Context, known bool, records int64) error
 }
 
+// Servers tells when the store's servers are not those that it began with.
+type Servers interface {
+	// Accept takes the servers as they are now. What was read from them before is void.
+	Accept()
+	// Replaced reports whether one was met since that is not accepted; until it is,
+	// calls fail with redis.ErrOtherServer.
+	Replaced() bool
+}
+
 // Deadletters writes what can't be used; it returns once all is acknowledged.
 type Deadletters interface {
 	Write(ctx context.Context, letters []any) error
@@ -42,6 +52,7 @@ type pump struct {
 	engine  *engine.Engine
 	letters Deadletters
 	tide    *tide
+	servers Servers
 	common  Common
 	rewinds Reconciler
 	state   *state
@@ -112,7 +123,7 @@ func healing(err error) bool {
 	var setup *source.SetupError
 	var offset *source.OffsetError
 	var h hopeless
-	if errors.Is(err, engine.ErrRewound) {
+	if errors.Is(err, engine.ErrRewound) || errors.Is(err, redis.ErrOtherServer) {
 		return true
 	}
 	return !errors.As(err, &setup) && !errors.As(err, &offset) && !errors.As(err, &h)
@@ -135,6 +146,7 @@ func (p *pump) session(reading, work context.Context, session *source.Session) e
 // begin finds out where the shards stand and starts reading from there. Taking
 // over is work: once begun it is finished.
 func (p *pump) begin(ctx, work context.Context, session *source.Session) error {
+	p.servers.Accept() // all that follows is read anew
 	if err := p.common.Agrees(ctx); err != nil {
 		return err
 	}
@@ -190,6 +202,9 @@ func (p *pump) rounds(reading, work context.Context, session *source.Session) er
 			return err
 		}
 		p.held = held(batch.Marks, limit)
+		if p.servers.Replaced() {
+			return redis.ErrOtherServer
+		}
 		if err := p.round(work, session, batch); err != nil {
 			return err
 		}

@@ -58,7 +58,7 @@ func (b *rebuild) newReplay(ctx context.Context) (*replay, error) {
 		first: map[engine.Partition]int64{}, end: map[engine.Partition]int64{}, moved: make(chan struct{}),
 	}
 	r.pump = &pump{
-		source: src, engine: b.engine, letters: letters, rewinds: untold{},
+		servers: unwatched{}, source: src, engine: b.engine, letters: letters, rewinds: untold{},
 		tide: newTide(b.next, b.cfg.Engine.MaxLead.Milliseconds()), common: building{b.next}, blind: map[string]bool{},
 		state: &state{changed: func() {}}, log: b.log, now: now,
 		batch: b.cfg.Engine.MaxBatch, checkpoint: b.cfg.Engine.CheckpointInterval, look: lookPeriod,
@@ -250,3 +250,10 @@ func (r *replay) close(ctx context.Context) error {
 	defer cancel()
 	return r.source.Close(ctx)
 }
+
+// unwatched takes any server: a rebuild writes beside the live state, compares before
+// it switches, and is repeated where Redis lost some of it.
+type unwatched struct{}
+
+func (unwatched) Accept()        {}
+func (unwatched) Replaced() bool { return false }

@@ -263,7 +263,7 @@ func (s *service) openSource() error {
 	s.pump = &pump{
 		rewinds: newRewinds(s.engine, s.tiers, t.AccountTiers, s.registry, s.log),
 		source:  s.source, engine: s.engine, letters: newLetters(s.publisher, t.DeadLetters, s.registry),
-		tide: newTide(s.store, s.cfg.Engine.MaxLead.Milliseconds()), common: common{s.store, s.model}, blind: map[string]bool{}, state: s.state, log: s.log, now: s.now,
+		tide: newTide(s.store, s.cfg.Engine.MaxLead.Milliseconds()), servers: s.store, common: common{s.store, s.model}, blind: map[string]bool{}, state: s.state, log: s.log, now: s.now,
 		guard: newGuard(s.cfg.Events.Guard, s.cfg.Kafka.InputTopics(), s.registry, s.log),
 		batch: s.cfg.Engine.MaxBatch, checkpoint: s.cfg.Engine.CheckpointInterval, look: lookPeriod,
 	}

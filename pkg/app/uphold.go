@@ -45,8 +45,9 @@ type upheld struct {
 // recent is what was let out of a shard's outbox, by account, in two halves: the
 // older one goes when the newer one is full.
 type recent struct {
-	tenure     uint64 // that it is of
-	seeded     bool   // with what the predecessor let out
+	lent       []store.Entry // what was let out last
+	tenure     uint64        // that it is of
+	seeded     bool          // with what the predecessor let out
 	young, old map[string]told
 }
 
@@ -106,15 +107,34 @@ func (u *upheld) Outbox(ctx context.Context, shard int, after string, limit int)
 		if len(disputed) == 0 {
 			return asRelayed(entries), nil
 		}
-		if err := u.settle(ctx, shard, disputed); err != nil {
+		if err := u.settle(ctx, shard, nil, disputed); err != nil {
 			return nil, fmt.Errorf("hold the outbox against what was published: %w", err)
 		}
 	}
 }
 
-// Trim implements relay.Outbox.
+// Trim implements relay.Outbox: the entries are published. If they are not all there
+// any more, the store was set back meanwhile, and their accounts with it.
 func (u *upheld) Trim(ctx context.Context, shard int, ids []string) error {
-	return u.outbox.Trim(ctx, shard, ids)
+	removed, err := u.outbox.Trim(ctx, shard, ids)
+	if err != nil || removed == len(ids) {
+		return err
+	}
+	u.mu.Lock()
+	lent := u.shards[shard].lent
+	u.mu.Unlock()
+	if err := u.settle(ctx, shard, lent, accountsOf(lent)); err != nil {
+		return fmt.Errorf("hold accounts against what was published: %w", err)
+	}
+	return nil
+}
+
+func accountsOf(entries []store.Entry) []string {
+	accounts := map[string]bool{}
+	for _, e := range entries {
+		accounts[e.Account] = true
+	}
+	return slices.Sorted(maps.Keys(accounts))
 }
 
 // PendingShards implements relay.Outbox.
@@ -145,6 +165,7 @@ func (u *upheld) letOut(shard int, entries []store.Entry) (disputed []string) {
 		}
 	}
 	if len(disputed) == 0 {
+		m.lent = entries
 		for i, e := range entries {
 			m.put(e.Account, news[i])
 		}
@@ -231,11 +252,18 @@ type history struct {
 }
 
 // settle finds out what was published of accounts that are in dispute, and corrects
-// those whose outbox says something else.
-func (u *upheld) settle(ctx context.Context, shard int, accounts []string) error {
+// those whose state or outbox says something else. certain was published for sure.
+func (u *upheld) settle(ctx context.Context, shard int, certain []store.Entry, accounts []string) error {
 	u.reading.Lock()
 	defer u.reading.Unlock()
 	histories := map[string]*history{}
+	for _, e := range certain {
+		p, err := codec.DecodePublished(e.Value)
+		if err != nil {
+			return err
+		}
+		note(histories, &p, e.Value)
+	}
 	err := u.published(ctx, []int{shard}, func(_ int, p *codec.Published, value []byte) {
 		if slices.Contains(accounts, p.Account) {
 			note(histories, p, value)
@@ -244,15 +272,15 @@ func (u *upheld) settle(ctx context.Context, shard int, accounts []string) error
 	if err != nil {
 		return err
 	}
-	var wrong map[string]engine.Upheld
-	err = u.engine.Uphold(ctx, shard, accounts, func(ctx context.Context) (_ map[string]engine.Upheld, err error) {
-		wrong, err = u.judge(ctx, shard, histories)
-		return wrong, err
+	var verdicts map[string]engine.Upheld
+	corrected, err := u.engine.Uphold(ctx, shard, accounts, func(ctx context.Context) (_ map[string]engine.Upheld, err error) {
+		verdicts, err = u.judge(ctx, shard, histories)
+		return verdicts, err
 	})
 	if err != nil {
 		return err
 	}
-	u.settled(shard, accounts, wrong)
+	u.settled(shard, accounts, corrected, verdicts)
 	return nil
 }
 
@@ -271,8 +299,7 @@ func note(histories map[string]*history, p *codec.Published, value []byte) {
 	}
 }
 
-// judge finds the accounts whose outbox says something else than was published, or
-// ends with something older.
+// judge says of each account what was published, and what of it the outbox denies.
 func (u *upheld) judge(ctx context.Context, shard int, histories map[string]*history) (map[string]engine.Upheld, error) {
 	drop, ends := map[string][]string{}, map[string]uint64{}
 	const page = 1000
@@ -295,28 +322,28 @@ func (u *upheld) judge(ctx context.Context, shard int, histories map[string]*his
 			ends[e.Account] = seq
 		}
 	}
-	wrong := map[string]engine.Upheld{}
-	for account, end := range ends {
-		if h := histories[account]; len(drop[account]) > 0 || end < h.last.Seq {
-			wrong[account] = engine.Upheld{Published: h.last, Drop: drop[account]}
-		}
+	out := make(map[string]engine.Upheld, len(histories))
+	for account, h := range histories {
+		end, waits := ends[account]
+		out[account] = engine.Upheld{Published: h.last, Drop: drop[account], Early: waits && end < h.last.Seq}
 	}
-	return wrong, nil
+	return out, nil
 }
 
 // settled remembers the outcome: of the corrected accounts what stands, of the others
 // nothing, as what waits of them are repeats or was never published.
-func (u *upheld) settled(shard int, accounts []string, wrong map[string]engine.Upheld) {
+func (u *upheld) settled(shard int, accounts, corrected []string, verdicts map[string]engine.Upheld) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	m := &u.shards[shard]
 	for _, account := range accounts {
 		m.forget(account)
-		if v, ok := wrong[account]; ok {
-			m.put(account, told{v.Seq, xxhash.Sum64(v.Value)})
-			u.log.Warn().Str("account", account).Uint64("seq", v.Seq).Str("tier", v.To).
-				Msg("redis was set back and this account was scored on from there: what was published stands, it goes on behind it")
-		}
 	}
-	u.count.Add(float64(len(wrong)))
+	for _, account := range corrected {
+		v := verdicts[account]
+		m.put(account, told{v.Seq, xxhash.Sum64(v.Value)})
+		u.log.Warn().Str("account", account).Uint64("seq", v.Seq).Str("tier", v.To).
+			Msg("redis was set back and with it this account: what was published stands, it goes on behind it")
+	}
+	u.count.Add(float64(len(corrected)))
 }

@@ -225,6 +225,25 @@ func TestARestoredOutboxEndsWithWhatWasPublishedLast(t *testing.T) {
 	}
 }
 
+// The store is set back while a tier change is on its way to Kafka.
+func TestWhatIsNotThereToBeTrimmedIsUpheld(t *testing.T) {
+	t.Parallel()
+	g := newGated(t)
+	g.visit(5, noon)
+	entries, err := g.gate.Outbox(t.Context(), 0, "", 100)
+	if err != nil || len(entries) != 1 {
+		t.Fatalf("got %d entries, %v", len(entries), err)
+	}
+	g.setBack()
+	if err := g.gate.Trim(t.Context(), 0, []string{entries[0].ID}); err != nil {
+		t.Fatal(err)
+	}
+	if a := g.account(); a == nil || a.Seq != 1 || g.model.Tier(a) != "A" {
+		t.Errorf("the account is %+v, want seq 1 in A", a)
+	}
+	g.want(g.relayed(), fmt.Sprintf("1 A @%d", noon))
+}
+
 func TestRepeatsPassTheGate(t *testing.T) {
 	t.Parallel()
 	g := newGated(t)

@@ -8,8 +8,10 @@ import "context"
 type Upheld struct {
 	Published
 	// Drop are the entries of the outbox that say something else, and all of the
-	// account behind them. None: the outbox only ends too early.
+	// account behind them.
 	Drop []string
+	// Early: the account's entries end with an older one.
+	Early bool
 }
 
 // Uphold makes what was published of some accounts of a shard stand, in one step:
@@ -18,13 +20,14 @@ type Upheld struct {
 // is called once the states are read, and again if another writer overtakes: what
 // the outbox holds of them then is all that they wrote. Accounts that it does not
 // name stay as they are.
-func (e *Engine) Uphold(ctx context.Context, number int, accounts []string, judge func(context.Context) (map[string]Upheld, error)) error {
+func (e *Engine) Uphold(ctx context.Context, number int, accounts []string, judge func(context.Context) (map[string]Upheld, error)) (corrected []string, err error) {
 	l := e.lanes[number%len(e.lanes)]
 	for _, s := range l.shards {
 		clear(s.positions) // none are moved, and none held against what is stored
 	}
-	return l.commitAll(ctx, []*shard{l.shards[number]}, func(ctx context.Context, s *shard) (*work, error) {
+	err = l.commitAll(ctx, []*shard{l.shards[number]}, func(ctx context.Context, s *shard) (*work, error) {
 		l.forget(s) // others write there all the time
+		corrected = nil
 		entries, err := l.entries(ctx, s, accounts)
 		if err != nil {
 			return nil, err
@@ -35,25 +38,37 @@ func (e *Engine) Uphold(ctx context.Context, number int, accounts []string, judg
 		}
 		w, t := &work{shard: s, step: Step{Shard: s.number}}, &touched{}
 		for _, entry := range entries {
-			if v, ok := verdicts[entry.name]; ok {
-				if err := l.uphold(w, t, entry, &v); err != nil {
-					return nil, err
-				}
+			v, ok := verdicts[entry.name]
+			if !ok {
+				continue
+			}
+			wrong, err := l.uphold(w, t, entry, &v)
+			if err != nil {
+				return nil, err
+			}
+			if wrong {
+				corrected = append(corrected, entry.name)
 			}
 		}
 		return w, l.writeAll(w, t, UnknownWatermark)
 	})
+	return corrected, err
 }
 
-func (l *lane) uphold(w *work, t *touched, e *entry, v *Upheld) error {
+// uphold corrects one account and reports whether anything was wrong with it.
+func (l *lane) uphold(w *work, t *touched, e *entry, v *Upheld) (bool, error) {
+	behind := l.e.model.Resume(e.account, v.Seq, v.To, v.At)
+	if !behind && len(v.Drop) == 0 && !v.Early {
+		return false, nil
+	}
 	t.add(e) // even where nothing changes: its version says that nobody wrote since
 	w.step.Drop = append(w.step.Drop, v.Drop...)
 	// Once more: the compacted topic ends with it, and the log has it even if its
 	// first publishing was cut off between the two.
 	w.step.Outbox = append(w.step.Outbox, Message{Account: v.Account, Value: v.Value})
-	if l.e.model.Resume(e.account, v.Seq, v.To, v.At) {
-		return nil
+	if behind || len(v.Drop) == 0 {
+		return true, nil
 	}
 	out := l.e.model.Rebase(e.account, v.Seq, v.To, v.At)
-	return l.note(w, t, e, &out)
+	return true, l.note(w, t, e, &out)
 }

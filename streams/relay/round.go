@@ -123,14 +123,29 @@ func (r *Relay) read(ctx context.Context, numbers []int) []*batch {
 	each(batches, func(b *batch) {
 		b.entries, b.err = r.outbox.Outbox(ctx, b.number, "", limit)
 		b.full = len(b.entries) >= limit
-		for _, e := range b.entries {
-			if was, ok := b.shard.acked[e.ID]; !ok || was.Account != e.Account || !bytes.Equal(was.Value, e.Value) {
-				b.fresh = append(b.fresh, e)
-			}
-		}
+		b.fresh = b.shard.unpublished(b.entries)
 	})
 	r.settle(ctx, stageRead, batches)
 	return batches
+}
+
+// unpublished are the entries that are not acknowledged yet, and those of the same
+// accounts behind them: an account's topics must end with its latest. (A store that
+// is set back may bring earlier entries back before one that is acknowledged.)
+func (s *shard) unpublished(entries []Entry) []Entry {
+	if len(s.acked) == 0 {
+		return entries
+	}
+	var fresh []Entry
+	again := map[string]bool{}
+	for _, e := range entries {
+		was, ok := s.acked[e.ID]
+		if again[e.Account] || !ok || was.Account != e.Account || !bytes.Equal(was.Value, e.Value) {
+			again[e.Account] = true
+			fresh = append(fresh, e)
+		}
+	}
+	return fresh
 }
 
 // publishAll publishes the fresh entries of all batches at once. If they are

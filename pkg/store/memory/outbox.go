@@ -33,14 +33,15 @@ func (s *Store) Outbox(ctx context.Context, shard int, after string, limit int) 
 }
 
 // Trim is as in store/redis.
-func (s *Store) Trim(ctx context.Context, shard int, ids []string) error {
+func (s *Store) Trim(ctx context.Context, shard int, ids []string) (removed int, err error) {
 	if err := s.lock(ctx, shard); err != nil {
-		return err
+		return 0, err
 	}
 	defer s.space.mu.Unlock()
 	sh := s.space.shards[shard]
+	before := len(sh.outbox)
 	sh.outbox = slices.DeleteFunc(sh.outbox, func(e store.Entry) bool { return slices.Contains(ids, e.ID) })
-	return nil
+	return before - len(sh.outbox), nil
 }
 
 // OutboxDepth is as in store/redis.

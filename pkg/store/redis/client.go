@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"context"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -8,7 +9,7 @@ import (
 )
 
 // newClient connects lazily: the first call dials.
-func newClient(c Config, s scripts) goredis.UniversalClient {
+func newClient(c Config, onConnect func(context.Context, *goredis.Conn) error) goredis.UniversalClient {
 	return goredis.NewUniversalClient(&goredis.UniversalOptions{
 		Addrs:            c.Addrs,
 		IsClusterMode:    c.clustered(),
@@ -19,7 +20,7 @@ func newClient(c Config, s scripts) goredis.UniversalClient {
 		Password:         c.Password,
 		TLSConfig:        c.TLS,
 		Dialer:           c.Dialer,
-		OnConnect:        s.onConnect,
+		OnConnect:        onConnect,
 		ClientName:       "tidemark",
 
 		// go-redis would resend a whole pipeline without telling: repeats are ours.

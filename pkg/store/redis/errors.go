@@ -47,6 +47,7 @@ const (
 	Auth      Class = "auth"      // credentials or permissions
 	TLS       Class = "tls"       // certificates, or one side speaks no TLS
 	WrongType Class = "wrongtype" // a key is not ours
+	Restarted Class = "restarted" // the server is not the one that it was: ErrOtherServer
 	Other     Class = "other"     // any other reply
 )
 
@@ -64,7 +65,7 @@ var replies = map[string]Class{
 // Heals is true when a repeat of the call may succeed.
 func (c Class) Heals() bool {
 	switch c {
-	case None, Canceled, Closed, Auth, TLS, WrongType, Other:
+	case None, Canceled, Closed, Auth, TLS, WrongType, Restarted, Other:
 		return false
 	}
 	return true
@@ -82,6 +83,8 @@ func Classify(err error) Class {
 		return Closed
 	case errors.Is(err, context.Canceled):
 		return Canceled
+	case errors.Is(err, ErrOtherServer):
+		return Restarted
 	case goredis.HasErrorPrefix(err, "max number of clients reached"):
 		return MaxClients
 	}

@@ -25,10 +25,10 @@ func Open(ctx context.Context, cfg Config, log zerolog.Logger) (*Store, error) {
 	s := &Store{
 		cfg: cfg, log: log.With().Str("component", "store").Logger(),
 		scripts: newScripts(cfg.Embedded), process: processName(),
-		stats: newCounters(),
+		stats: newCounters(), servers: &servers{known: map[string]string{}, others: map[string]string{}},
 	}
 	s.keys.base = cfg.Namespace
-	s.client = newClient(cfg, s.scripts)
+	s.client = newClient(cfg, s.servers.onConnect(s.scripts, cfg.Embedded))
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open redis: %w", err), s.Close())
 	}

@@ -39,17 +39,25 @@ func (s *Store) Outbox(ctx context.Context, shard int, after string, limit int) 
 // trimChunk keeps one command short.
 const trimChunk = 1000
 
-// Trim removes published entries. IDs that are gone already are no error.
-func (s *Store) Trim(ctx context.Context, shard int, ids []string) error {
+// Trim removes published entries and returns how many there were. IDs that are gone
+// already are no error: by an earlier call whose answer was lost, or because the
+// server was set back.
+func (s *Store) Trim(ctx context.Context, shard int, ids []string) (removed int, err error) {
 	k, err := s.shard(shard)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return s.pipe(ctx, "trim outbox", func(p goredis.Pipeliner) {
+	var replies []*goredis.IntCmd
+	err = s.pipe(ctx, "trim outbox", func(p goredis.Pipeliner) {
+		replies = replies[:0]
 		for first := 0; first < len(ids); first += trimChunk {
-			p.XDel(ctx, k.outbox, ids[first:min(first+trimChunk, len(ids))]...)
+			replies = append(replies, p.XDel(ctx, k.outbox, ids[first:min(first+trimChunk, len(ids))]...))
 		}
 	})
+	for _, reply := range replies {
+		removed += int(reply.Val())
+	}
+	return removed, err
 }
 
 // OutboxDepth is the number of entries in all outboxes, in one round trip.

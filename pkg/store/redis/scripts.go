@@ -5,7 +5,6 @@ import (
 	"crypto/sha1" // the script cache's own key, not a protection
 	_ "embed"
 	"encoding/hex"
-	"errors"
 	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -68,23 +67,6 @@ func newScripts(embedded bool) scripts {
 
 func (s scripts) all() []script {
 	return []script{s.commit, s.generation, s.meta, s.acquire, s.release, s.aliasClaim, s.aliasRelease, s.names, s.model}
-}
-
-// onConnect loads the scripts on every new connection, which covers restarts,
-// failovers and nodes that join. It fails only if the connection does: sentinels
-// get here too and know no SCRIPT, and a server that forbids it says so again
-// when the script is first called.
-func (s scripts) onConnect(ctx context.Context, cn *goredis.Conn) error {
-	_, err := cn.Pipelined(ctx, func(p goredis.Pipeliner) error {
-		for _, sc := range s.all() {
-			p.ScriptLoad(ctx, sc.source)
-		}
-		return nil
-	})
-	if reply := goredis.Error(nil); errors.As(err, &reply) {
-		return nil
-	}
-	return err
 }
 
 // load loads the scripts on every server, after one of them had forgotten.

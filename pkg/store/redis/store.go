@@ -20,6 +20,7 @@ type Store struct {
 	log     zerolog.Logger
 	client  goredis.UniversalClient
 	scripts scripts
+	servers *servers
 	keys    keys
 	process string // what no other process has, and no other Store
 	fresh   bool

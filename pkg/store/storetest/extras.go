@@ -12,7 +12,7 @@ import (
 // Outbox is what a relay needs.
 type Outbox interface {
 	Outbox(ctx context.Context, shard int, after string, limit int) ([]store.Entry, error)
-	Trim(ctx context.Context, shard int, ids []string) error
+	Trim(ctx context.Context, shard int, ids []string) (removed int, err error)
 	OutboxDepth(ctx context.Context) (int64, error)
 	PendingShards(ctx context.Context, shards []int) ([]int, error)
 	Wake(ctx context.Context, shard int) error
