@@ -144,7 +144,7 @@ func (m *Model) repeated(a *Account, e *Event, out *Outcome) bool {
 // count adds the event to the sums of its signals, to the committee and to the
 // surges of the groups it counts for. It returns the signals that counted it.
 func (m *Model) count(a *Account, e *Event, matched []int, out *Outcome) []int {
-	who := e.Contact.identity()
+	who := m.who(e.Contact)
 	multiplier := m.multiplier(e.Contact)
 	var positive, sooner bool
 	var gain float64 // at most what the total gains
@@ -192,15 +192,21 @@ func (m *Model) count(a *Account, e *Event, matched []int, out *Outcome) []int {
 	return counted
 }
 
-// identity is the person's fingerprint, 0 for nobody.
-func (c *Contact) identity() uint64 {
+// HashPeople has people kept under another fingerprint than Person, such as one with a
+// key, so that nobody who reads a state can try names on it. It is for before the
+// model is used, and the same for all models of a state: people that were kept under
+// another one are strangers. It must never give 0, which stands for nobody.
+func (m *Model) HashPeople(hash func(identity string) uint64) { m.person = hash }
+
+// who is the person's fingerprint, 0 for nobody.
+func (m *Model) who(c *Contact) uint64 {
 	switch {
 	case c == nil:
 		return 0
 	case c.ID != "":
-		return Person(c.ID)
+		return m.person(c.ID)
 	case c.Email != "":
-		return Person(strings.ToLower(c.Email))
+		return m.person(strings.ToLower(c.Email))
 	}
 	return 0
 }
@@ -235,7 +241,7 @@ func (m *Model) applyErasure(a *Account, e *Event, out *Outcome) {
 	}
 	m.enter(a, e.Time, out)
 	for _, identity := range e.Erased {
-		a.forget(Person(identity))
+		a.forget(m.person(identity))
 	}
 	a.quiet.stir()
 	m.evaluate(a, because(CauseErasure), out)

@@ -13,6 +13,8 @@ type Model struct {
 	spec  Spec
 	hash  string
 	names *Names
+	// person is the fingerprint of an identity; see HashPeople.
+	person func(identity string) uint64
 
 	icp       *icp
 	fit       []fitRule
@@ -129,7 +131,7 @@ const defaultWindow = 30 * Day
 // names must hold all of spec.Names().
 func Compile(spec Spec, hash string, conditions Conditions, names *Names) (*Model, error) {
 	c := compiler{spec: &spec, conditions: conditions, names: names}
-	m := &Model{spec: spec, hash: hash, names: names, readings: &sync.Pool{New: func() any { return new(reading) }}, titles: &titles{}}
+	m := &Model{spec: spec, hash: hash, names: names, person: Person, readings: &sync.Pool{New: func() any { return new(reading) }}, titles: &titles{}}
 	c.header()
 	c.profileRules(m)
 	c.contacts(m)

@@ -125,6 +125,11 @@ func (b *rebuild) open(ctx context.Context) error {
 	if b.model, err = b.adopt(ctx, file); err != nil {
 		return err
 	}
+	who, err := newPeople(b.cfg.People)
+	if err != nil {
+		return err
+	}
+	who.apply(b.model)
 	b.metrics = engine.NewMetrics(prometheus.NewRegistry())
 	if b.engine, err = b.newEngine(silent{b.next}); err != nil {
 		return err
@@ -152,7 +157,7 @@ func (b *rebuild) openKafka(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(b.live.Claim(ctx, group), b.next.Claim(ctx, group))
+	return errors.Join(b.live.Claim(ctx, group), claim(ctx, b.cfg, b.next, group))
 }
 
 // adopt puts the new generation under the configured model from its beginning. The

@@ -130,6 +130,11 @@ func (s *service) open(ctx context.Context) error {
 	if s.model, err = storedModel(ctx, s.store, s.file); err != nil {
 		return err
 	}
+	who, err := newPeople(s.cfg.People)
+	if err != nil {
+		return err
+	}
+	who.apply(s.model)
 	s.leases = newLeases(s.store, s.store.Shards(), s.owner(), s.state.share, s.log)
 	s.waker = newWaker(s.store.Wake, s.log)
 	if err := s.openEngine(); err != nil {
@@ -181,7 +186,16 @@ func (s *service) claim(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.store.Claim(ctx, owner)
+	return claim(ctx, s.cfg, s.store, owner)
+}
+
+// claim ties a store to a group and to the key of its people's hashes.
+func claim(ctx context.Context, cfg config.Config, s *redis.Store, group string) error {
+	who, err := newPeople(cfg.People)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.ClaimPeople(ctx, who.check), s.Claim(ctx, group))
 }
 
 // groupName is the name of our consumer group in all the world.

@@ -14,6 +14,7 @@ type Config struct {
 	Kafka           Kafka         `yaml:"kafka"`
 	Redis           Redis         `yaml:"redis"`
 	Events          Events        `yaml:"events"`
+	People          People        `yaml:"people"`
 	Engine          Engine        `yaml:"engine"`
 	Log             Log           `yaml:"log"`
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
@@ -107,6 +108,12 @@ type Guard struct {
 	Records  int           `yaml:"records"`   // of the latest so many, 99 % being dead letters; 0: never
 	Pause    time.Duration `yaml:"pause"`     // until the first probe; each next one is twice as long
 	MaxPause time.Duration `yaml:"max_pause"` // the longest
+}
+
+// People is how contacts are kept.
+type People struct {
+	Secret     Secret `yaml:"secret"`
+	SecretFile string `yaml:"secret_file"`
 }
 
 // Engine is how events are applied.

@@ -27,6 +27,10 @@ func (c Config) Validate() error {
 	p.size("events.max_bytes", c.Events.MaxBytes, KiB, 64*MiB)
 	p.guard(c.Events.Guard)
 
+	if c.People.Secret.Set() && c.People.SecretFile != "" {
+		p.add("people.secret_file", "secret is set too: remove one of them")
+	}
+
 	p.duration("engine.max_lead", c.Engine.MaxLead, time.Second)
 	p.between("engine.lanes", c.Engine.Lanes, 0, 1024)
 	p.between("engine.max_batch", c.Engine.MaxBatch, 1, 1<<20)

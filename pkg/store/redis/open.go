@@ -103,6 +103,31 @@ func (s *Store) readMeta(ctx context.Context) error {
 	return nil
 }
 
+// ClaimPeople notes under which key's check the contacts of this namespace are kept, ""
+// for none, when nobody has claimed it yet, and refuses (ErrRefused) another one later:
+// nobody would be recognised. It comes before Claim.
+func (s *Store) ClaimPeople(ctx context.Context, check string) error {
+	var held []any
+	err := s.try(ctx, "claim the namespace", func() (err error) {
+		if held, err = s.client.HMGet(ctx, s.keys.meta(), "owner", "people").Result(); err != nil || held[0] != nil {
+			return err
+		}
+		if err := s.client.HSetNX(ctx, s.keys.meta(), "people", check).Err(); err != nil {
+			return err
+		}
+		held, err = s.client.HMGet(ctx, s.keys.meta(), "owner", "people").Result()
+		return err
+	})
+	if err != nil {
+		return refuseUnlessHeals(err)
+	}
+	if stored, _ := held[1].(string); stored != check { // namespaces older than this have none
+		return refused(fmt.Errorf("people.secret: the contacts in namespace %q are kept under another secret, or none: set it back, "+
+			"or score the log again under this one with `tidemark rebuild --switch`", s.cfg.Namespace))
+	}
+	return nil
+}
+
 // Claim notes that group, a Kafka cluster's id with a consumer group, keeps its
 // state in this namespace, and refuses (ErrRefused) if another one does: two
 // groups would each count the same events.
