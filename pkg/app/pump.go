@@ -68,6 +68,7 @@ type pump struct {
 	began func(from map[engine.Partition]int64, bounds map[engine.Partition]engine.Bounds)
 	went  func(batch *source.Batch, watermark int64)
 
+	buried  map[place]bool  // records whose dead letters are written, but not stored past
 	held    bool            // inputs wait for other instances to come closer
 	rewound bool            // the store was found set back; not reconciled yet
 	looked  time.Time       // when due instants and the model were looked up
@@ -299,7 +300,7 @@ func (p *pump) round(ctx context.Context, session *source.Session, batch *source
 	}
 	// The marks vouch for this instant and no later one: what follows may take long.
 	r.Watermark = p.tide.rise(batch.Marks, p.now())
-	var dead []any
+	var bad []source.Input
 	parts := session.Partitions()
 	for _, in := range batch.Inputs {
 		part := parts[in.Part]
@@ -307,32 +308,61 @@ func (p *pump) round(ctx context.Context, session *source.Session, batch *source
 		case in.Event != nil:
 			r.Inputs = append(r.Inputs, engine.Input{Event: in.Event, Partition: part, Offset: in.Offset})
 		case !p.engine.Covered(part, in.Offset):
-			dead = append(dead, in.Dead)
+			bad = append(bad, in)
 		}
 	}
-	if len(dead) > 0 {
-		begun := time.Now()
-		if err := p.letters.Write(ctx, dead); err != nil {
-			if err = fmt.Errorf("write dead letters: %w", err); !p.letters.Heals(err) {
-				return hopeless{err}
-			}
+	if len(bad) > 0 {
+		if err := p.bury(ctx, parts, bad); err != nil {
 			return err
 		}
-		failpoint.Hit(failpoint.LettersAcked)
 		r.Everywhere = true
-		if time.Since(begun) > time.Second {
-			if err := p.disagreement(ctx); err != nil {
-				return err
-			}
-		}
 	}
 	if err := p.engine.Process(ctx, r); err != nil {
 		return hopeless{err}
 	}
+	clear(p.buried)
 	p.judge(session, batch)
 	p.state.progressed()
 	if p.went != nil {
 		p.went(batch, r.Watermark)
+	}
+	return nil
+}
+
+// place is where a record stands.
+type place struct {
+	partition engine.Partition
+	offset    int64
+}
+
+// bury writes dead letters, those of a round that could not be stored only once: it
+// is read again when the session begins anew.
+func (p *pump) bury(ctx context.Context, parts []engine.Partition, bad []source.Input) error {
+	var dead []any
+	for _, in := range bad {
+		if !p.buried[place{parts[in.Part], in.Offset}] {
+			dead = append(dead, in.Dead)
+		}
+	}
+	if len(dead) == 0 {
+		return nil
+	}
+	begun := time.Now()
+	if err := p.letters.Write(ctx, dead); err != nil {
+		if err = fmt.Errorf("write dead letters: %w", err); !p.letters.Heals(err) {
+			return hopeless{err}
+		}
+		return err
+	}
+	failpoint.Hit(failpoint.LettersAcked)
+	if p.buried == nil {
+		p.buried = map[place]bool{}
+	}
+	for _, in := range bad {
+		p.buried[place{parts[in.Part], in.Offset}] = true
+	}
+	if time.Since(begun) > time.Second {
+		return p.disagreement(ctx)
 	}
 	return nil
 }
