@@ -22,7 +22,8 @@ import (
 // Windows of so many inputs follow one another, each of one topic as this instance
 // reads it. If of a window guardShare percent are dead letters, nothing more of the
 // topic is handed out. After a pause, which doubles each time, a few records of each
-// partition are let go as a probe, and one that can be used opens the topic.
+// partition are let go as a probe, ten times as many each time up to a window, so that
+// a burst is passed in minutes; and one that can be used opens the topic.
 //
 // What is paused is not lost: positions stay, and the low watermark stays with them,
 // so nobody is demoted by time alone while evidence may wait there. The other topics
@@ -45,6 +46,7 @@ type guarded struct {
 	why          string        // while paused, for people
 	pause        time.Duration // the next
 	probe        time.Time     // when the next probe is due
+	records      int           // that it lets go of each partition
 }
 
 // blame is how often a reason came in a window, and for what first.
@@ -56,7 +58,8 @@ type blame struct {
 // guardShare is the percentage of dead letters from which a topic is paused.
 const guardShare = 99
 
-// guardProbe is how many records of each partition a probe lets go.
+// guardProbe is how many records of each partition the first probe lets go, and how
+// many times more each further one does.
 const guardProbe = 10
 
 // valve is a session as the guard wants it.
@@ -157,6 +160,7 @@ func (g *guard) close(v valve, topic string, t *guarded) {
 	place := fmt.Sprintf("%s/%d/%d", e.Topic, e.Partition, e.Offset)
 	t.paused = true
 	t.why = fmt.Sprintf("topic %s is paused: of its latest %d events %d cannot be used, mostly %s, such as %s", topic, t.inputs, t.dead, e.Reason, place)
+	t.records = guardProbe
 	g.rest(t)
 	v.Allow(topic, 0)
 	g.gauge.WithLabelValues(topic).Set(1)
@@ -190,7 +194,8 @@ func (g *guard) probe(v valve) {
 	for topic, t := range g.topics {
 		if t.paused && !g.now().Before(t.probe) {
 			g.rest(t)
-			v.Allow(topic, guardProbe)
+			v.Allow(topic, t.records)
+			t.records = min(guardProbe*t.records, max(g.cfg.Records, guardProbe))
 			g.log.Debug().Str("topic", topic).Time("next_probe", t.probe).Msg("paused topic is probed")
 		}
 	}

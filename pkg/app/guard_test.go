@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +103,7 @@ func TestGuardProbesAndOpens(t *testing.T) {
 	g := newGuarding(t)
 	g.round("a", 0, 100)
 	var waits []string
+	var probes []int
 	for range 5 {
 		g.v = valves{}
 		start := g.clock
@@ -110,16 +112,17 @@ func TestGuardProbesAndOpens(t *testing.T) {
 			g.probe(g.v)
 		}
 		waits = append(waits, g.clock.Sub(start).String())
-		if g.v["a"] != guardProbe {
-			t.Fatalf("told %v, want a probe", g.v)
-		}
-		g.round("a", 0, guardProbe)
+		probes = append(probes, g.v["a"])
+		g.round("a", 0, g.v["a"])
 		if len(g.state()) != 1 {
 			t.Fatal("a probe of bad records opened the topic")
 		}
 	}
 	if got := fmt.Sprint(waits); got != "[1s 2s 4s 4s 4s]" {
 		t.Errorf("probes came after %s", got)
+	}
+	if want := []int{10, 100, 100, 100, 100}; !slices.Equal(probes, want) {
+		t.Errorf("probes let go %v, want %v: ten times as many up to a window", probes, want)
 	}
 	g.round("a", 1, 3)
 	if !maps.Equal(g.v, valves{"a": source.Unlimited}) || g.paused(t, "a") || len(g.state()) > 0 {
