@@ -46,6 +46,7 @@ type upheld struct {
 // older one goes when the newer one is full.
 type recent struct {
 	lent       []store.Entry // what was let out last
+	owed       []store.Entry // what was published and not trimmed for sure
 	tenure     uint64        // that it is of
 	seeded     bool          // with what the predecessor let out
 	young, old map[string]told
@@ -98,6 +99,9 @@ func (u *upheld) Outbox(ctx context.Context, shard int, after string, limit int)
 	if err := u.seed(ctx, shard); err != nil {
 		return nil, err
 	}
+	if err := u.repay(ctx, shard); err != nil {
+		return nil, err
+	}
 	for {
 		entries, err := u.outbox.Outbox(ctx, shard, after, limit)
 		if err != nil {
@@ -117,15 +121,34 @@ func (u *upheld) Outbox(ctx context.Context, shard int, after string, limit int)
 // any more, the store was set back meanwhile, and their accounts with it.
 func (u *upheld) Trim(ctx context.Context, shard int, ids []string) error {
 	removed, err := u.outbox.Trim(ctx, shard, ids)
-	if err != nil || removed == len(ids) {
+	u.mu.Lock()
+	m := &u.shards[shard]
+	if err != nil || removed < len(ids) {
+		m.owed = append(m.owed, m.lent...)
+	}
+	m.lent = nil
+	u.mu.Unlock()
+	if err != nil {
 		return err
 	}
+	return u.repay(ctx, shard)
+}
+
+// repay sees to it that the states know of what was published and could not be
+// trimmed: it may have been lost from the store meanwhile.
+func (u *upheld) repay(ctx context.Context, shard int) error {
 	u.mu.Lock()
-	lent := u.shards[shard].lent
+	owed := u.shards[shard].owed
 	u.mu.Unlock()
-	if err := u.settle(ctx, shard, lent, accountsOf(lent)); err != nil {
+	if len(owed) == 0 {
+		return nil
+	}
+	if err := u.settle(ctx, shard, owed, accountsOf(owed)); err != nil {
 		return fmt.Errorf("hold accounts against what was published: %w", err)
 	}
+	u.mu.Lock()
+	u.shards[shard].owed = nil
+	u.mu.Unlock()
 	return nil
 }
 
@@ -203,6 +226,7 @@ func (u *upheld) seed(ctx context.Context, shard int) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for n, m := range fresh {
+		m.owed = u.shards[n].owed // whoever had the shard meanwhile could not know
 		u.shards[n] = m
 	}
 	return nil

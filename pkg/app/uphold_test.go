@@ -244,6 +244,29 @@ func TestWhatIsNotThereToBeTrimmedIsUpheld(t *testing.T) {
 	g.want(g.relayed(), fmt.Sprintf("1 A @%d", noon))
 }
 
+func TestWhatCouldNotBeTrimmedIsUpheldLater(t *testing.T) {
+	t.Parallel()
+	g := newGated(t)
+	g.visit(5, noon)
+	entries, err := g.gate.Outbox(t.Context(), 0, "", 100)
+	if err != nil || len(entries) != 1 {
+		t.Fatalf("got %d entries, %v", len(entries), err)
+	}
+	gone, end := context.WithCancel(t.Context())
+	end() // the store does not answer when it should be trimmed
+	if err := g.gate.Trim(gone, 0, []string{entries[0].ID}); err == nil {
+		t.Fatal("trimmed by a store that does not answer")
+	}
+	g.setBack()
+	if _, err := g.gate.Outbox(t.Context(), 0, "", 1); err != nil {
+		t.Fatal(err)
+	}
+	if a := g.account(); a == nil || a.Seq != 1 || g.model.Tier(a) != "A" {
+		t.Errorf("the account is %+v, want seq 1 in A", a)
+	}
+	g.want(g.relayed(), fmt.Sprintf("1 A @%d", noon))
+}
+
 func TestRepeatsPassTheGate(t *testing.T) {
 	t.Parallel()
 	g := newGated(t)
