@@ -39,7 +39,7 @@ run: build ## build, then run the demo (everything in one process)
 	bin/tidemark demo
 
 .PHONY: servers
-servers: ## install what the tests need: Java, Redis, Kafka (idempotent)
+servers: ## install what the tests need: Java, Redis, Kafka, promtool (idempotent)
 	@deploy/testenv/install.sh
 
 .PHONY: test
