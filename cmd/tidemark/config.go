@@ -26,20 +26,26 @@ func (f *configFlags) load(s *streams) (config.Config, error) {
 	return c, nil
 }
 
-// open reads the configuration and the model it names, for a command that works on
-// the servers, and makes its log; every fault is a usageError.
-func (f *configFlags) open(s *streams) (config.Config, zerolog.Logger, error) {
+// loadLogged is load for a command that works on the servers: it makes its log too.
+func (f *configFlags) loadLogged(s *streams) (config.Config, zerolog.Logger, error) {
 	c, err := f.load(s)
+	if err != nil {
+		return config.Config{}, zerolog.Nop(), err
+	}
+	log, err := newLogger(c.Log, s.err)
+	return c, log, err
+}
+
+// open is loadLogged for a command that scores: the model and the mappings that the
+// configuration names are sound, too.
+func (f *configFlags) open(s *streams) (config.Config, zerolog.Logger, error) {
+	c, log, err := f.loadLogged(s)
 	if err == nil {
 		_, _, err = openModel(c.Model)
 	}
 	if err == nil {
 		err = checkInputs(c)
 	}
-	if err != nil {
-		return config.Config{}, zerolog.Nop(), err
-	}
-	log, err := newLogger(c.Log, s.err)
 	return c, log, err
 }
 

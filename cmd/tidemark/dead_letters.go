@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"tidemark/pkg/app"
 	"tidemark/pkg/config/yamltree"
 	"tidemark/pkg/deadletters"
@@ -25,16 +23,11 @@ type deadLettersCmd struct {
 type letterFlags struct{ configFlags }
 
 func (f *letterFlags) open(s *streams) (*deadletters.Letters, func(), error) {
-	cfg, err := f.load(s)
+	cfg, log, err := f.loadLogged(s)
 	if err != nil {
 		return nil, nil, err
 	}
-	log, err := newLogger(cfg.Log, s.err)
-	if err != nil {
-		return nil, nil, err
-	}
-	// What goes well is told in sentences.
-	return app.DeadLetters(s.ctx, cfg, log.Level(max(log.GetLevel(), zerolog.WarnLevel)))
+	return app.DeadLetters(s.ctx, cfg, faultsOnly(log))
 }
 
 // letterFilter says which letters are meant.

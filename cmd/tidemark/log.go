@@ -24,3 +24,8 @@ func newLogger(c config.Log, w io.Writer) (zerolog.Logger, error) {
 	}
 	return zerolog.New(w).Level(level).With().Timestamp().Logger(), nil
 }
+
+// faultsOnly is the log of a command that tells in sentences what goes well.
+func faultsOnly(log zerolog.Logger) zerolog.Logger {
+	return log.Level(max(log.GetLevel(), zerolog.WarnLevel))
+}

@@ -26,11 +26,7 @@ type profilesImportCmd struct {
 
 // Run checks the whole file first, so that a faulty one publishes nothing.
 func (c *profilesImportCmd) Run(s *streams) error {
-	cfg, err := c.load(s)
-	if err != nil {
-		return err
-	}
-	log, err := newLogger(cfg.Log, s.err)
+	cfg, log, err := c.loadLogged(s)
 	if err != nil {
 		return err
 	}

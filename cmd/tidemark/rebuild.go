@@ -11,8 +11,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"tidemark/pkg/app"
 	"tidemark/pkg/config"
 	"tidemark/pkg/engine"
@@ -31,8 +29,7 @@ func (c *rebuildCmd) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	// What goes well is told below, in sentences.
-	log = log.Level(max(log.GetLevel(), zerolog.WarnLevel))
+	log = faultsOnly(log)
 	if c.Drop {
 		dropped, err := app.DropGenerations(s.ctx, cfg, log)
 		if err == nil {

@@ -22,7 +22,7 @@ type topicsSniffCmd struct {
 
 // Run reads a sample and says what it is. It joins no group and changes nothing.
 func (c *topicsSniffCmd) Run(s *streams) error {
-	cfg, log, err := c.open(s)
+	cfg, log, err := c.loadLogged(s)
 	if err != nil {
 		return err
 	}
