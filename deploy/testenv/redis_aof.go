@@ -1,12 +1,12 @@
 package testenv
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 )
 
@@ -48,54 +48,31 @@ func (r *Redis) CutAOF(n int64) error {
 // wholeSteps is how many bytes of an append-only file are whole commands and whole
 // transactions.
 func wholeSteps(data []byte) (whole int) {
-	inside := false
-	for at := 0; ; {
-		name, next, ok := command(data, at)
-		if !ok {
+	in := bytes.NewReader(data)
+	c := respConn{r: bufio.NewReader(in)}
+	for inside := false; ; {
+		name, err := c.logged()
+		if err != nil {
 			return whole
 		}
-		switch {
-		case strings.EqualFold(name, "MULTI"):
-			inside = true
-		case strings.EqualFold(name, "EXEC"):
-			inside = false
-		}
-		if at = next; !inside {
-			whole = at
+		inside = strings.EqualFold(name, "MULTI") || inside && !strings.EqualFold(name, "EXEC")
+		if !inside {
+			whole = len(data) - in.Len() - c.r.Buffered()
 		}
 	}
 }
 
-// command reads the command at an offset: its name, and where the next begins.
-func command(data []byte, at int) (name string, next int, ok bool) {
-	number := func(kind byte) (int, bool) {
-		end := bytes.Index(data[at:], []byte("\r\n"))
-		if end < 1 || data[at] != kind {
-			return 0, false
-		}
-		n, err := strconv.Atoi(string(data[at+1 : at+end]))
-		at += end + 2
-		return n, err == nil
+// logged reads a command as a file holds it, and returns its name; "" for an annotation.
+func (c *respConn) logged() (name string, err error) {
+	if first, err := c.r.Peek(1); err != nil {
+		return "", err
+	} else if first[0] == '#' {
+		_, err := c.r.ReadString('\n')
+		return "", err
 	}
-	if at < len(data) && data[at] == '#' { // an annotation
-		end := bytes.Index(data[at:], []byte("\r\n"))
-		return "", at + end + 2, end >= 0
+	reply, err := c.reply()
+	if words, ok := reply.([]any); ok && len(words) > 0 {
+		name, _ = words[0].(string)
 	}
-	words, ok := 0, at < len(data)
-	if ok {
-		words, ok = number('*')
-	}
-	for i := 0; ok && i < words; i++ {
-		size := 0
-		if ok = at < len(data); ok {
-			size, ok = number('$')
-		}
-		if ok = ok && at+size+2 <= len(data); ok {
-			if i == 0 {
-				name = string(data[at : at+size])
-			}
-			at += size + 2
-		}
-	}
-	return name, at, ok
+	return name, err
 }
