@@ -142,6 +142,23 @@ func (g *gated) want(got []codec.Published, want ...string) {
 	}
 }
 
+// letOut is the one entry that the gate lets out now.
+func (g *gated) letOut() relay.Entry {
+	g.Helper()
+	entries, err := g.gate.Outbox(g.Context(), 0, "", 100)
+	if err != nil || len(entries) != 1 {
+		g.Fatalf("got %d entries, %v, want one", len(entries), err)
+	}
+	return entries[0]
+}
+
+func (g *gated) wantAccount(seq uint64, tier string) {
+	g.Helper()
+	if a := g.account(); a == nil || a.Seq != seq || g.model.Tier(a) != tier {
+		g.Errorf("the account is %+v, want seq %d in %s", a, seq, tier)
+	}
+}
+
 var _ relay.Outbox = (*upheld)(nil)
 
 const noon = int64(1_795_348_800_000)
@@ -203,10 +220,7 @@ func TestARestoredOutboxEndsWithWhatWasPublishedLast(t *testing.T) {
 	t.Parallel()
 	g := newGated(t)
 	g.visit(2, noon)
-	entries, err := g.gate.Outbox(t.Context(), 0, "", 100)
-	if err != nil || len(entries) != 1 {
-		t.Fatalf("got %d entries, %v", len(entries), err)
-	}
+	g.letOut()
 	before := g.store.Store
 	restored := memory.New(1)
 	g.store.Store = restored
@@ -230,17 +244,12 @@ func TestWhatIsNotThereToBeTrimmedIsUpheld(t *testing.T) {
 	t.Parallel()
 	g := newGated(t)
 	g.visit(5, noon)
-	entries, err := g.gate.Outbox(t.Context(), 0, "", 100)
-	if err != nil || len(entries) != 1 {
-		t.Fatalf("got %d entries, %v", len(entries), err)
-	}
+	entry := g.letOut()
 	g.setBack()
-	if err := g.gate.Trim(t.Context(), 0, []string{entries[0].ID}); err != nil {
+	if err := g.gate.Trim(t.Context(), 0, []string{entry.ID}); err != nil {
 		t.Fatal(err)
 	}
-	if a := g.account(); a == nil || a.Seq != 1 || g.model.Tier(a) != "A" {
-		t.Errorf("the account is %+v, want seq 1 in A", a)
-	}
+	g.wantAccount(1, "A")
 	g.want(g.relayed(), fmt.Sprintf("1 A @%d", noon))
 }
 
@@ -248,22 +257,17 @@ func TestWhatCouldNotBeTrimmedIsUpheldLater(t *testing.T) {
 	t.Parallel()
 	g := newGated(t)
 	g.visit(5, noon)
-	entries, err := g.gate.Outbox(t.Context(), 0, "", 100)
-	if err != nil || len(entries) != 1 {
-		t.Fatalf("got %d entries, %v", len(entries), err)
-	}
+	entry := g.letOut()
 	gone, end := context.WithCancel(t.Context())
 	end() // the store does not answer when it should be trimmed
-	if err := g.gate.Trim(gone, 0, []string{entries[0].ID}); err == nil {
+	if err := g.gate.Trim(gone, 0, []string{entry.ID}); err == nil {
 		t.Fatal("trimmed by a store that does not answer")
 	}
 	g.setBack()
 	if _, err := g.gate.Outbox(t.Context(), 0, "", 1); err != nil {
 		t.Fatal(err)
 	}
-	if a := g.account(); a == nil || a.Seq != 1 || g.model.Tier(a) != "A" {
-		t.Errorf("the account is %+v, want seq 1 in A", a)
-	}
+	g.wantAccount(1, "A")
 	g.want(g.relayed(), fmt.Sprintf("1 A @%d", noon))
 }
 
@@ -271,14 +275,10 @@ func TestRepeatsPassTheGate(t *testing.T) {
 	t.Parallel()
 	g := newGated(t)
 	g.visit(6, noon)
-	entries, err := g.gate.Outbox(t.Context(), 0, "", 100)
-	if err != nil || len(entries) != 1 {
-		t.Fatalf("got %d entries, %v", len(entries), err)
-	}
+	entry := g.letOut()
 	// Not acknowledged: the same comes again.
-	again, err := g.gate.Outbox(t.Context(), 0, "", 100)
-	if err != nil || len(again) != 1 || string(again[0].Value) != string(entries[0].Value) {
-		t.Fatalf("got %d entries, %v", len(again), err)
+	if again := g.letOut(); string(again.Value) != string(entry.Value) {
+		t.Fatalf("got %s, want %s", again.Value, entry.Value)
 	}
 }
 

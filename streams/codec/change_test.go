@@ -183,6 +183,12 @@ func TestChangeIsWhatEncodingJSONWrites(t *testing.T) {
 		if want := reference(t, account, c); !bytes.Equal(got, want) {
 			t.Fatalf("\n got %s\nwant %s", got, want)
 		}
+		if seq, ok := codec.SeqOf(got); !ok || seq != c.Seq {
+			t.Fatalf("the seq of %s is read as %d, %v", got, seq, ok)
+		}
+	}
+	if seq, ok := codec.SeqOf([]byte(`{"id":"acme.example/7"}`)); ok {
+		t.Errorf("what Change never wrote has seq %d", seq)
 	}
 }
 
