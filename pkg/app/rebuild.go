@@ -83,6 +83,7 @@ type rebuild struct {
 	transport  *conn.Transport
 	publisher  *sink.Publisher
 	model      *scoring.Model
+	people     people
 	engine     *engine.Engine
 	metrics    *engine.Metrics
 	tiers      *tail.Follower
@@ -119,17 +120,16 @@ func (b *rebuild) open(ctx context.Context) error {
 	if b.next, err = openStore(ctx, b.cfg, settings, b.log); err != nil {
 		return err
 	}
+	if b.people, err = newPeople(b.cfg.People); err != nil {
+		return err
+	}
 	if err := b.openKafka(ctx); err != nil {
 		return err
 	}
 	if b.model, err = b.adopt(ctx, file); err != nil {
 		return err
 	}
-	who, err := newPeople(b.cfg.People)
-	if err != nil {
-		return err
-	}
-	who.apply(b.model)
+	b.people.apply(b.model)
 	b.metrics = engine.NewMetrics(prometheus.NewRegistry())
 	if b.engine, err = b.newEngine(silent{b.next}); err != nil {
 		return err
@@ -157,7 +157,7 @@ func (b *rebuild) openKafka(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(b.live.Claim(ctx, group), claim(ctx, b.cfg, b.next, group))
+	return errors.Join(b.live.Claim(ctx, group), claim(ctx, b.next, b.people, group))
 }
 
 // adopt puts the new generation under the configured model from its beginning. The

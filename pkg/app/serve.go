@@ -51,6 +51,7 @@ type service struct {
 
 	file      *modelfile.File
 	model     *scoring.Model
+	people    people
 	registry  *prometheus.Registry
 	metrics   *engine.Metrics
 	store     *redis.Store
@@ -124,17 +125,16 @@ func (s *service) open(ctx context.Context) error {
 	if err := s.openKafka(); err != nil {
 		return err
 	}
+	if s.people, err = newPeople(s.cfg.People); err != nil {
+		return err
+	}
 	if err := s.claim(ctx); err != nil {
 		return err
 	}
 	if s.model, err = storedModel(ctx, s.store, s.file); err != nil {
 		return err
 	}
-	who, err := newPeople(s.cfg.People)
-	if err != nil {
-		return err
-	}
-	who.apply(s.model)
+	s.people.apply(s.model)
 	s.leases = newLeases(s.store, s.store.Shards(), s.owner(), s.state.share, s.log)
 	s.waker = newWaker(s.store.Wake, s.log)
 	if err := s.openEngine(); err != nil {
@@ -186,16 +186,16 @@ func (s *service) claim(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return claim(ctx, s.cfg, s.store, owner)
+	return claim(ctx, s.store, s.people, owner)
 }
 
-// claim ties a store to a group and to the key of its people's hashes.
-func claim(ctx context.Context, cfg config.Config, s *redis.Store, group string) error {
-	who, err := newPeople(cfg.People)
-	if err != nil {
+// claim ties a store to the key of its people's hashes, and then to a group: whoever
+// has the group's name in it has the key's check too.
+func claim(ctx context.Context, s *redis.Store, who people, group string) error {
+	if err := s.ClaimPeople(ctx, who.check); err != nil {
 		return err
 	}
-	return errors.Join(s.ClaimPeople(ctx, who.check), s.Claim(ctx, group))
+	return s.Claim(ctx, group)
 }
 
 // groupName is the name of our consumer group in all the world.
