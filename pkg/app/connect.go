@@ -11,6 +11,7 @@ import (
 	"tidemark/pkg/config"
 	"tidemark/pkg/store/redis"
 	"tidemark/streams/conn"
+	"tidemark/streams/sink"
 )
 
 // OpenStore opens the configured Redis. What can heal is tried again until ctx
@@ -78,6 +79,28 @@ func KafkaConfig(c config.Config, topics []string) (conn.Config, error) {
 			TLS: tls, SASLMechanism: c.Kafka.SASL.Mechanism, Username: c.Kafka.SASL.Username, Password: password.Reveal(),
 		},
 	}, nil
+}
+
+// reach connects to Kafka for a command that works on one topic; absent is the error
+// where that is not there. A person waits: what does not answer now is said, not waited for.
+func reach(ctx context.Context, c config.Config, topic string, absent error, others ...string) (*conn.Transport, error) {
+	kafka, err := KafkaConfig(c, append([]string{topic}, others...))
+	if err != nil {
+		return nil, err
+	}
+	transport, err := conn.NewTransport(kafka)
+	if err != nil {
+		return nil, fmt.Errorf("kafka: %w", err)
+	}
+	missing, err := sink.NewTopics(transport, 0).Check(ctx, []string{topic})
+	if err == nil && len(missing) > 0 {
+		err = absent
+	}
+	if err != nil {
+		transport.Close()
+		return nil, fmt.Errorf("kafka.brokers %v: %w", c.Kafka.Brokers, err)
+	}
+	return transport, nil
 }
 
 // wait pauses before another attempt, longer each time; false when ctx ended.

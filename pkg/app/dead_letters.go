@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -18,31 +17,17 @@ import (
 // it needs the letters no more.
 func DeadLetters(ctx context.Context, c config.Config, log zerolog.Logger) (letters *deadletters.Letters, done func(), err error) {
 	topic, inputs := c.Kafka.Topics.DeadLetters, c.Kafka.InputTopics()
-	kafka, err := KafkaConfig(c, append([]string{topic}, inputs...))
+	transport, err := reach(ctx, c, topic, &sink.MissingTopicError{Topic: topic}, inputs...)
 	if err != nil {
 		return nil, nil, err
-	}
-	transport, err := conn.NewTransport(kafka)
-	if err != nil {
-		return nil, nil, fmt.Errorf("kafka: %w", err)
 	}
 	publisher, err := sink.New(sink.Config{Transport: transport}, log)
 	if err != nil {
 		transport.Close()
 		return nil, nil, err
 	}
-	topics := sink.NewTopics(transport, 0)
-	// A person waits: what does not answer now is said, not waited for.
-	missing, err := topics.Check(ctx, []string{topic})
-	if err == nil && len(missing) > 0 {
-		err = &sink.MissingTopicError{Topic: topic}
-	}
-	if err != nil {
-		transport.Close()
-		return nil, nil, fmt.Errorf("kafka.brokers %v: %w", c.Kafka.Brokers, err)
-	}
 	return &deadletters.Letters{
-		Cluster: letterCluster{transport, publisher, topics, log}, Topic: topic, Inputs: inputs,
+		Cluster: letterCluster{transport, publisher, sink.NewTopics(transport, 0), log}, Topic: topic, Inputs: inputs,
 		Now: func() int64 { return time.Now().UnixMilli() },
 	}, transport.Close, nil
 }

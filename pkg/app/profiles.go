@@ -8,7 +8,6 @@ import (
 
 	"tidemark/pkg/config"
 	"tidemark/streams/codec"
-	"tidemark/streams/conn"
 	"tidemark/streams/sink"
 )
 
@@ -24,22 +23,11 @@ func PublishProfiles(ctx context.Context, c config.Config, log zerolog.Logger, g
 		return fmt.Errorf("kafka.inputs: the topic %s has a format of its own, and what is imported are CloudEvents: "+
 			"give the imported profiles a topic of their own, by kafka.topics.profiles or another input", topic)
 	}
-	kafka, err := KafkaConfig(c, []string{topic})
+	transport, err := reach(ctx, c, topic, &sink.MissingTopicError{Topic: topic})
 	if err != nil {
 		return err
 	}
-	transport, err := conn.NewTransport(kafka)
-	if err != nil {
-		return fmt.Errorf("kafka: %w", err)
-	}
 	defer transport.Close()
-	missing, err := sink.NewTopics(transport, 0).Check(ctx, []string{topic})
-	if err == nil && len(missing) > 0 {
-		err = &sink.MissingTopicError{Topic: topic}
-	}
-	if err != nil {
-		return fmt.Errorf("kafka.brokers %v: %w", c.Kafka.Brokers, err)
-	}
 	publisher, err := sink.New(sink.Config{Transport: transport}, log)
 	if err != nil {
 		return err

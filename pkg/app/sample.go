@@ -9,32 +9,19 @@ import (
 
 	"tidemark/pkg/config"
 	"tidemark/streams/codec"
-	"tidemark/streams/conn"
-	"tidemark/streams/sink"
 	"tidemark/streams/tail"
 )
 
 // Sample reads the latest records of a topic, about so many, the same number of each
 // partition. It joins no group and moves nothing.
 func Sample(ctx context.Context, c config.Config, log zerolog.Logger, topic string, n int) ([]codec.Record, error) {
-	kafka, err := KafkaConfig(c, []string{topic})
+	ctx, cancel := context.WithTimeout(ctx, sampleLimit)
+	defer cancel()
+	transport, err := reach(ctx, c, topic, fmt.Errorf("there is no topic %s", topic))
 	if err != nil {
 		return nil, err
 	}
-	transport, err := conn.NewTransport(kafka)
-	if err != nil {
-		return nil, fmt.Errorf("kafka: %w", err)
-	}
 	defer transport.Close()
-	ctx, cancel := context.WithTimeout(ctx, sampleLimit)
-	defer cancel()
-	missing, err := sink.NewTopics(transport, 0).Check(ctx, []string{topic})
-	if err == nil && len(missing) > 0 {
-		err = fmt.Errorf("there is no topic %s", topic)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("kafka.brokers %v: %w", c.Kafka.Brokers, err)
-	}
 	follower, err := tail.New(tail.Config{Transport: transport, Topic: topic}, log)
 	if err != nil {
 		return nil, err
