@@ -170,13 +170,17 @@ func (k *Kafka) startAndWait() error {
 	return nil
 }
 
-// ready is more than an open port: the broker is registered, so metadata names it.
+// ready is more than an open port: the broker is registered, so metadata names it,
+// and leads what it held before.
 func (k *Kafka) ready(ctx context.Context) error {
-	m, err := kafkaMetadata(ctx, k.Addr(), nil)
-	if err == nil && m.brokers == 0 {
-		err = errors.New("no broker in the metadata yet")
+	m, err := kafkaMetadata(ctx, k.Addr())
+	if err != nil {
+		return err
 	}
-	return err
+	if m.brokers == 0 {
+		return errors.New("no broker in the metadata yet")
+	}
+	return kafkaLeads(ctx, k.Addr(), m.partitions)
 }
 
 // Addr is the host:port of the plaintext listener; the same over restarts.

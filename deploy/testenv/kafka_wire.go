@@ -14,28 +14,25 @@ import (
 // topic, so that this package needs no Kafka client. The versions are the
 // oldest that Kafka 4 still answers and that 3.9 knows as well.
 const (
+	apiListOffsets, listOffsetsVersion   = 2, 1
 	apiMetadata, metadataVersion         = 3, 1
 	apiCreateTopics, createTopicsVersion = 19, 2
 )
 
 type metadata struct {
-	brokers int
-	leaders int // partitions with a leader, of the topics asked for
+	brokers    int
+	partitions map[string][]int // of every topic
 }
 
-// kafkaMetadata asks for the brokers and the given topics (none if nil).
-func kafkaMetadata(ctx context.Context, addr string, topics []string) (metadata, error) {
+// kafkaMetadata asks for the brokers and the topics.
+func kafkaMetadata(ctx context.Context, addr string) (metadata, error) {
 	var q wireWriter
-	q.int32(len(topics))
-	for _, t := range topics {
-		q.string(t)
-	}
+	q.int32(-1) // all topics
 	r, err := kafkaCall(ctx, addr, apiMetadata, metadataVersion, q)
 	if err != nil {
 		return metadata{}, err
 	}
-	var m metadata
-	m.brokers = r.int32()
+	m := metadata{brokers: r.int32(), partitions: map[string][]int{}}
 	for range m.brokers {
 		r.int32()  // node
 		r.string() // host
@@ -45,14 +42,12 @@ func kafkaMetadata(ctx context.Context, addr string, topics []string) (metadata,
 	r.int32() // controller
 	for range r.int32() {
 		r.int16() // error
-		r.string()
+		topic := r.string()
 		r.skip(1) // internal
 		for range r.int32() {
-			code := r.int16()
-			r.int32() // partition
-			if leader := r.int32(); code == 0 && leader >= 0 {
-				m.leaders++
-			}
+			r.int16() // error
+			m.partitions[topic] = append(m.partitions[topic], r.int32())
+			r.int32()             // leader
 			r.skip(4 * r.int32()) // replicas
 			r.skip(4 * r.int32()) // in sync
 		}
@@ -60,7 +55,39 @@ func kafkaMetadata(ctx context.Context, addr string, topics []string) (metadata,
 	return m, r.err
 }
 
-// CreateTopic makes a topic and returns once every partition has a leader.
+// kafkaLeads returns an error unless the broker leads all partitions of the topics. It
+// asks for the ends of their logs: the metadata name a leader before it knows that it is one.
+func kafkaLeads(ctx context.Context, addr string, partitions map[string][]int) error {
+	var q wireWriter
+	q.int32(-1) // not a replica
+	q.int32(len(partitions))
+	for topic, ids := range partitions {
+		q.string(topic)
+		q.int32(len(ids))
+		for _, id := range ids {
+			q.int32(id)
+			q.int32(-1) // with the next, the latest offset
+			q.int32(-1)
+		}
+	}
+	r, err := kafkaCall(ctx, addr, apiListOffsets, listOffsetsVersion, q)
+	if err != nil {
+		return err
+	}
+	for range r.int32() {
+		topic := r.string()
+		for range r.int32() {
+			id, code := r.int32(), r.int16()
+			r.skip(16) // timestamp and offset
+			if code != 0 && err == nil {
+				err = fmt.Errorf("topic %s: partition %d is not led yet: kafka error %d", topic, id, code)
+			}
+		}
+	}
+	return errors.Join(r.err, err)
+}
+
+// CreateTopic makes a topic and returns once every partition is led.
 // config holds topic settings such as cleanup.policy; nil is the broker's own.
 func (k *Kafka) CreateTopic(name string, partitions int, config map[string]string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -93,11 +120,14 @@ func (k *Kafka) CreateTopic(name string, partitions int, config map[string]strin
 		return fmt.Errorf("create topic %s: %w", name, r.err)
 	}
 	return k.proc.await(30*time.Second, func(ctx context.Context) error {
-		m, err := kafkaMetadata(ctx, k.Addr(), []string{name})
-		if err == nil && m.leaders < partitions {
-			err = fmt.Errorf("topic %s: %d of %d partitions have a leader", name, m.leaders, partitions)
+		m, err := kafkaMetadata(ctx, k.Addr())
+		if err != nil {
+			return err
 		}
-		return err
+		if found := len(m.partitions[name]); found < partitions {
+			return fmt.Errorf("topic %s: %d of %d partitions are known", name, found, partitions)
+		}
+		return kafkaLeads(ctx, k.Addr(), map[string][]int{name: m.partitions[name]})
 	})
 }
 
