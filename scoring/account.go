@@ -26,8 +26,8 @@ type Account struct {
 	profile     *Profile
 	profileTime int64
 
-	standing standing // of the profile under the model that opened the account
-	quiet    quiet    // under that model
+	standing *standing // of the profile under the model that opened the account; shared, never changed
+	quiet    quiet     // under that model
 }
 
 // never is an instant before all others.

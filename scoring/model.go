@@ -39,7 +39,7 @@ type Model struct {
 	tierOf map[uint32]int // dictionary number → tier
 
 	// stranger is the standing of an account without a profile.
-	stranger standing
+	stranger *standing
 	// readings are spare, so that scoring allocates none.
 	readings *sync.Pool
 	titles   *titles
@@ -271,12 +271,12 @@ type standing struct {
 }
 
 // stand evaluates the fit and the gate over attributes; nil for no profile.
-func (m *Model) stand(p *Profile) standing {
+func (m *Model) stand(p *Profile) *standing {
 	var attributes map[string]any
 	if p != nil {
 		attributes = p.Attributes
 	}
-	s := standing{inside: true}
+	s := &standing{inside: true}
 	for i, r := range m.fit {
 		if r.when(attributes) == True {
 			s.held = append(s.held, i)

@@ -106,7 +106,7 @@ func (m *Model) receipt(a *Account, r *reading) Receipt {
 }
 
 func (m *Model) fitReceipt(a *Account) FitReceipt {
-	s := &a.standing
+	s := a.standing
 	out := FitReceipt{Points: s.fit, Sum: s.sum, Rules: []RuleReceipt{}}
 	for _, i := range s.held {
 		out.Rules = append(out.Rules, RuleReceipt{m.fit[i].name, m.fit[i].points})

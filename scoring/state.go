@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Layout is the version of the packed state that this program writes. Older
@@ -115,20 +116,28 @@ func (p *packer) role(names *Names, role string) {
 // still needs its profile and Model.Open.
 func (m *Model) Unpack(data []byte) (*Account, error) {
 	a := &Account{}
+	if err := m.unpack(a, data); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// unpack is Unpack into an account that was cleared.
+func (m *Model) unpack(a *Account, data []byte) error {
 	u := unpacker{b: data}
 	if layout := u.byte(); layout > Layout {
-		return nil, fmt.Errorf("layout %d, this program reads up to %d: %w", layout, Layout, ErrNewerLayout)
+		return fmt.Errorf("layout %d, this program reads up to %d: %w", layout, Layout, ErrNewerLayout)
 	} else if layout == 0 {
-		return nil, errBroken
+		return errBroken
 	}
 	a.Seq = u.uvarint()
 	if a.Begun = u.flag(); a.Begun {
 		u.body(a, m.names)
 	}
 	if u.failed || len(u.b) > 0 {
-		return nil, errBroken
+		return errBroken
 	}
-	return a, nil
+	return nil
 }
 
 type unpacker struct {
@@ -142,30 +151,32 @@ func (u *unpacker) body(a *Account, names *Names) {
 	u.clock = a.Clock
 	if a.tiered = u.flag(); a.tiered {
 		a.tier, a.entered = u.number(), u.instant()
-		a.left = list(u, 2, func() leave { return leave{u.number(), u.instant()} })
+		a.left = list(u, a.left, 2, func(x *leave) { x.tier, x.at = u.number(), u.instant() })
 	}
-	a.sums = list(u, 10, func() sum { return sum{u.number(), u.float(), u.instant()} })
-	a.surges = list(u, 18, func() pair { return pair{u.number(), u.float(), u.float(), u.instant()} })
-	a.people = list(u, 10, func() person { return person{u.hash(), u.instant(), u.role(names)} })
-	a.once = list(u, 10, func() mark { return mark{u.number(), u.hash(), u.instant()} })
-	a.days = list(u, 2, func() day {
-		return day{u.varint(), list(u, 8, u.hash)}
+	a.sums = list(u, a.sums, 10, func(x *sum) { x.number, x.x, x.at = u.number(), u.float(), u.instant() })
+	a.surges = list(u, a.surges, 18, func(x *pair) { x.number, x.short, x.long, x.at = u.number(), u.float(), u.float(), u.instant() })
+	a.people = list(u, a.people, 10, func(x *person) { x.who, x.at, x.role = u.hash(), u.instant(), u.role(names) })
+	a.once = list(u, a.once, 10, func(x *mark) { x.signal, x.who, x.end = u.number(), u.hash(), u.instant() })
+	a.days = list(u, a.days, 2, func(x *day) {
+		x.number = u.varint()
+		x.ids = list(u, x.ids, 8, func(id *uint64) { *id = u.hash() })
 	})
 }
 
 // list reads a count and that many values of at least size bytes each, so that a
-// broken count can't ask for more memory than the bytes could fill.
-func list[T any](u *unpacker, size int, read func() T) []T {
+// broken count can't ask for more memory than the bytes could fill. What into holds is
+// written over.
+func list[T any](u *unpacker, into []T, size int, read func(*T)) []T {
 	n := u.uvarint()
 	if n > uint64(len(u.b)/size) {
 		u.failed = true
 	}
 	if n == 0 || u.failed {
-		return nil
+		return into[:0]
 	}
-	out := make([]T, 0, n)
-	for range n {
-		out = append(out, read())
+	out := slices.Grow(into[:0], int(n))[:n]
+	for i := range out {
+		read(&out[i])
 	}
 	return out
 }

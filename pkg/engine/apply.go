@@ -96,6 +96,9 @@ func (s *shard) moves(inputs []*Input, r *Round) []Move {
 }
 
 func (l *lane) applyOne(ctx context.Context, w *work, t *touched, e *entry, in *Input) error {
+	if err := l.wake(e); err != nil {
+		return err
+	}
 	ev := in.Event
 	var before *scoring.Profile
 	if ev.Kind == scoring.KindProfile || ev.Kind == scoring.KindTombstone {

@@ -8,13 +8,18 @@ import (
 	"tidemark/scoring"
 )
 
-// entry is an account in hand: decoded, with what the store holds beside it.
+// entry is an account in memory: packed while it rests, decoded while it is in hand,
+// with what the store holds beside it.
 type entry struct {
 	name    string
-	account *scoring.Account
-	version uint64 // as stored
-	armed   int64  // due instant as stored, NoDue for none
-	tier    string // tier listing as stored, "" for none
+	version uint64  // as stored
+	armed   int64   // due instant as stored, NoDue for none
+	tier    string  // tier listing as stored, "" for none
+	record  *Record // as loaded, until it is in hand for the first time
+
+	account *scoring.Account // nil while it rests
+	state   []byte           // as packed last: nil where nothing is stored
+	asleep  scoring.Asleep   // what belongs to state
 
 	// What the work in hand has changed.
 	touched        bool
@@ -23,30 +28,38 @@ type entry struct {
 
 var errEnvelope = errors.New("broken state: no due instant")
 
-// open makes an entry of a stored record. The state is the armed due instant
+// open makes an entry of a stored record, in hand, decoded into a.
+func open(m *scoring.Model, a *scoring.Account, r Record) (*entry, error) {
+	e := &entry{name: r.Account, version: r.Version, record: &r}
+	return e, e.open(m, a)
+}
+
+// open takes the entry in hand for the first time. The state is the armed due instant
 // (0 for none, else instant + 1, as an unsigned varint) and the packed account.
-func open(m *scoring.Model, r Record) (*entry, error) {
-	e := &entry{version: r.Version, armed: NoDue}
+func (e *entry) open(m *scoring.Model, a *scoring.Account) error {
+	r := e.record
+	e.record, e.armed, e.account = nil, NoDue, a
 	if r.State == nil {
-		e.account = &scoring.Account{}
-		m.Open(e.account)
-		return e, nil
+		if err := m.Wake(a, nil, scoring.Asleep{}); err != nil {
+			return err
+		}
+		m.Open(a)
+		return nil
 	}
 	armed, n := binary.Uvarint(r.State)
 	if n <= 0 {
-		return nil, fmt.Errorf("account %q: %w", r.Account, errEnvelope)
+		return fmt.Errorf("account %q: %w", r.Account, errEnvelope)
 	}
 	if armed > 0 {
 		e.armed = int64(armed - 1)
 	}
-	a, err := m.Unpack(r.State[n:])
-	if err != nil {
-		return nil, fmt.Errorf("account %q: %w", r.Account, err)
+	if err := m.Wake(a, r.State[n:], scoring.Asleep{}); err != nil {
+		return fmt.Errorf("account %q: %w", r.Account, err)
 	}
 	if r.Profile != nil {
 		p, at, err := scoring.UnpackProfile(r.Profile)
 		if err != nil {
-			return nil, fmt.Errorf("account %q: %w", r.Account, err)
+			return fmt.Errorf("account %q: %w", r.Account, err)
 		}
 		a.SetProfile(p, at)
 	}
@@ -57,13 +70,40 @@ func open(m *scoring.Model, r Record) (*entry, error) {
 	} else {
 		a.Rest(e.armed - 1)
 	}
-	e.account, e.tier = a, listed(m, a)
-	return e, nil
+	e.state, e.tier = r.State, listed(m, a)
+	return nil
+}
+
+// wake takes a resting entry in hand, decoded into a.
+func (e *entry) wake(m *scoring.Model, a *scoring.Account) error {
+	if e.record != nil {
+		return e.open(m, a)
+	}
+	_, n := binary.Uvarint(e.state)
+	if err := m.Wake(a, e.state[n:], e.asleep); err != nil {
+		return fmt.Errorf("account %q: %w", e.name, err)
+	}
+	e.account = a
+	return nil
+}
+
+// sleep lays the entry to rest, as it was written last.
+func (e *entry) sleep(m *scoring.Model) (spare *scoring.Account) {
+	e.asleep, spare, e.account = m.Sleep(e.account), e.account, nil
+	return spare
+}
+
+// keep takes a copy of the state that was packed.
+func (e *entry) keep(state []byte) {
+	if cap(e.state) < len(state) || cap(e.state) > 2*len(state)+64 {
+		e.state = make([]byte, 0, len(state)+len(state)/8)
+	}
+	e.state = append(e.state[:0], state...)
 }
 
 // Read decodes a stored account, or returns nil where nothing is stored.
 func Read(m *scoring.Model, r Record) (*scoring.Account, error) {
-	e, err := open(m, r)
+	e, err := open(m, &scoring.Account{}, r)
 	if err != nil || r.State == nil {
 		return nil, err
 	}
@@ -88,6 +128,7 @@ func listed(m *scoring.Model, a *scoring.Account) string {
 func (e *entry) write(m *scoring.Model, version uint64, buf []byte, swept int64) (Write, []byte, error) {
 	w := Write{Account: e.name, Was: e.version, Now: version, TierWas: e.tier, Tier: listed(m, e.account), Due: KeepDue}
 	if e.account.Empty() && e.version == 0 {
+		e.state = nil
 		return w, buf, nil // nothing is known and nothing stored: only the version is checked
 	}
 	w.Due = e.arm(m, swept)
@@ -98,6 +139,7 @@ func (e *entry) write(m *scoring.Model, version uint64, buf []byte, swept int64)
 	start := len(buf)
 	buf = m.Pack(binary.AppendUvarint(buf, armed), e.account)
 	w.State = buf[start:len(buf):len(buf)]
+	e.keep(w.State)
 	if e.profileChanged {
 		w.Profile = []byte{}
 		if p, at := e.account.Profile(); p != nil {

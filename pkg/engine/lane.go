@@ -23,9 +23,11 @@ type lane struct {
 
 	// Memory that is used again with each piece of work.
 	list   []*entry
-	swept  time.Time // the latest sweep
-	latest uint64    // version that was given to a write
-	packed []byte    // states on their way to the store
+	awake  []*entry           // in hand
+	spare  []*scoring.Account // of none
+	swept  time.Time          // the latest sweep
+	latest uint64             // version that was given to a write
+	packed []byte             // states on their way to the store
 }
 
 // shard is what a lane knows of one shard.
@@ -145,6 +147,7 @@ func (l *lane) commitAll(ctx context.Context, shards []*shard, prepare func(cont
 		if err != nil {
 			l.forgetAll() // some may hold what was not stored
 		}
+		l.rest()
 	}()
 	for attempt := 0; len(shards) > 0; attempt++ {
 		failpoint.Hit(failpoint.BeforeApply)
@@ -266,9 +269,50 @@ func (l *lane) entries(ctx context.Context, s *shard, names []string) ([]*entry,
 	}
 	l.list = l.list[:0]
 	for _, name := range names {
-		l.list = append(l.list, s.accounts[name])
+		e := s.accounts[name]
+		if err := l.wake(e); err != nil {
+			return nil, err
+		}
+		l.list = append(l.list, e)
 	}
 	return l.list, nil
+}
+
+// wake takes an entry in hand, until the lane rests.
+func (l *lane) wake(e *entry) error {
+	if e.account != nil {
+		return nil
+	}
+	l.awake = append(l.awake, e)
+	return e.wake(l.e.model, l.borrow())
+}
+
+// borrow is memory for an account in hand.
+func (l *lane) borrow() *scoring.Account {
+	if len(l.spare) == 0 {
+		return &scoring.Account{}
+	}
+	a := l.spare[len(l.spare)-1]
+	l.spare = l.spare[:len(l.spare)-1]
+	return a
+}
+
+// largeState is the size of a state from which on the memory of the account is not
+// used for others: few accounts are as large.
+const largeState = 1024
+
+// rest lays all entries in hand to rest.
+func (l *lane) rest() {
+	for _, e := range l.awake {
+		if e.account == nil {
+			continue // it could not be read
+		}
+		if spare := e.sleep(l.e.model); len(e.state) < largeState {
+			l.spare = append(l.spare, spare)
+		}
+	}
+	clear(l.awake)
+	l.awake = l.awake[:0]
 }
 
 // missing are accounts that are not in memory, each once. The zero value has none.
@@ -299,11 +343,8 @@ func (l *lane) fetch(ctx context.Context, s *shard, names []string) error {
 		return err
 	}
 	for i, name := range names {
-		e, err := open(l.e.model, records[i])
-		if err != nil {
-			return err
-		}
-		s.put(name, e)
+		r := records[i]
+		s.put(name, &entry{version: r.Version, record: &r})
 	}
 	return nil
 }

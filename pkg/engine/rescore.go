@@ -70,10 +70,11 @@ func (l *lane) adopt(ctx context.Context, s *shard, before *scoring.Model, names
 			continue
 		}
 		seen[name] = true
-		e, err := open(before, records[i])
+		e, err := open(before, l.borrow(), records[i])
 		if err != nil {
 			return nil, err
 		}
+		l.awake = append(l.awake, e)
 		out := l.e.model.Adopt(e.account, before, at)
 		s.put(name, e)
 		t.add(e)
