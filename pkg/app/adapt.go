@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -93,16 +94,23 @@ func decoding(d *codec.Decoder) source.Decode {
 	return func(r *source.Record) source.Decoded { return decode(d, r, nil) }
 }
 
+// lent are records on their way into the codec, which keeps nothing of them.
+var lent = sync.Pool{New: func() any { return new(codec.Record) }}
+
 // decode is decoding but for the events of the record that were refused before.
 func decode(d *codec.Decoder, r *source.Record, refused []string) source.Decoded {
-	headers := make([]codec.Header, len(r.Headers))
-	for i, h := range r.Headers {
-		headers[i] = codec.Header(h)
+	in := lent.Get().(*codec.Record)
+	headers := in.Headers[:0]
+	for _, h := range r.Headers {
+		headers = append(headers, codec.Header(h))
 	}
-	in := codec.Record{
+	*in = codec.Record{
 		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Time, Key: r.Key, Value: r.Value, Headers: headers, Refused: refused,
 	}
-	events, faults := d.Decode(&in)
+	events, faults := d.Decode(in)
+	clear(headers)
+	*in = codec.Record{Headers: headers}
+	lent.Put(in)
 	return source.Decoded{Events: events, Dead: keep(r, faults)}
 }
 

@@ -169,7 +169,7 @@ func (b *bench) catchUp(ctx context.Context, input map[string]string) (c caughtU
 	if err != nil {
 		return c, err
 	}
-	last, err := s.stored(ctx, b.opts.Workload.Events, 20*time.Millisecond)
+	last, err := s.stored(ctx, b.opts.Workload.Events, 100*time.Millisecond)
 	if err != nil {
 		return c, err
 	}

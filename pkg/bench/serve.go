@@ -67,7 +67,7 @@ func (b *bench) startServe(d *deployment, lines func(logLine)) (*serve, error) {
 	if b.opts.Profile != "" {
 		argv = append(argv, "--cpu-profile", b.opts.Profile)
 	}
-	s := &serve{lines: lines, http: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 1}}}
+	s := &serve{lines: lines, http: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 1, DisableCompression: true}}}
 	var err error
 	s.child, err = startChild("serve", argv, d.environ(b.opts.Environ), "", s.line)
 	return s, err

@@ -24,7 +24,7 @@ func Default() Config {
 			Create:            Create{Partitions: 12},
 			SessionTimeout:    10 * time.Second,
 			HeartbeatInterval: 500 * time.Millisecond,
-			Fetch:             Fetch{MaxBytes: MiB, MaxWait: 500 * time.Millisecond, BufferEvents: 4096},
+			Fetch:             Fetch{MaxBytes: MiB, MaxWait: 500 * time.Millisecond, BufferEvents: 96 << 10},
 		},
 		Redis: Redis{
 			Addrs:   []string{"127.0.0.1:6379"},
@@ -37,8 +37,8 @@ func Default() Config {
 		},
 		Engine: Engine{
 			MaxLead:            time.Hour,
-			MaxBatch:           32768,
-			CacheAccounts:      100_000,
+			MaxBatch:           64 << 10,
+			CacheAccounts:      200_000,
 			CheckpointInterval: 2 * time.Second,
 		},
 		Log:             Log{Level: "info", Format: "auto"},

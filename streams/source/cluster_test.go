@@ -76,6 +76,7 @@ func (w *world) producer(opts ...kgo.Opt) *kgo.Client {
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerLinger(0),
 		kgo.MetadataMinAge(50 * time.Millisecond),
+		kgo.UnknownTopicRetries(-1), // a broker hears of a topic a while after its controller has made it
 	}, opts...)...)
 	w.must(err)
 	w.t.Cleanup(c.Close)

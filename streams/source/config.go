@@ -53,8 +53,9 @@ type Config struct {
 	// FetchMaxWait is how long a fetch waits at the end of the log. It delays no
 	// event: a longer wait means fewer empty answers. Default 500 ms.
 	FetchMaxWait time.Duration
-	// BufferEvents bounds the inputs waiting for each partition: no fetch begins
-	// while so many wait. Hence at most BufferEvents and one answer are held. Default 8192.
+	// BufferEvents bounds the inputs that wait, of all assigned partitions: each has an
+	// equal share, and no fetch begins while so many wait. Hence at most BufferEvents and
+	// an answer for each partition are held. Default 98304.
 	BufferEvents int
 }
 
@@ -67,7 +68,7 @@ func (c Config) withDefaults() Config {
 	set(&c.PartitionWatchInterval, 5*time.Second)
 	set(&c.FetchMaxBytes, 1<<20)
 	set(&c.FetchMaxWait, 500*time.Millisecond)
-	set(&c.BufferEvents, 8192)
+	set(&c.BufferEvents, 96<<10)
 	return c
 }
 

@@ -53,7 +53,7 @@ func (f *fetcher) run(ctx context.Context) {
 func (f *fetcher) waitRoom(ctx context.Context) bool {
 	se := f.session
 	se.mu.Lock()
-	full := se.merge.pause(f.index, se.source.cfg.BufferEvents)
+	full := se.merge.pause(f.index, se.room())
 	se.mu.Unlock()
 	if !full {
 		return ctx.Err() == nil

@@ -50,7 +50,7 @@ func TestBacklogComesOutInOneOrder(t *testing.T) {
 			cfg := w.config(topics...)
 			cfg.Group += fmt.Sprint(run)
 			cfg.FetchMaxBytes = 1 << (10 + 2*run)
-			cfg.BufferEvents = []int{1, 8192, 50, 400, 10}[run]
+			cfg.BufferEvents = 12 * []int{1, 8192, 50, 400, 10}[run] // of twelve partitions
 			s := w.source(cfg)
 			se := w.join(s)
 			got := w.read(se, Want{Max: 1 + 97*run, NotAfter: math.MaxInt64}, func(p *position) bool { return len(p.inputs) >= len(want) && caughtUp(p) })

@@ -243,10 +243,13 @@ func (se *Session) doubt(marks []Mark) {
 // longer counts as caught up.
 const silence = time.Second
 
+// room is how many inputs may wait of each partition.
+func (se *Session) room() int { return max(1, se.source.cfg.BufferEvents/len(se.parts)) }
+
 // makeRoom lets go on the fetchers whose buffers are no longer full.
 func (se *Session) makeRoom() {
 	for i, f := range se.fetchers {
-		if q := &se.merge.queues[i]; q.full && q.size < se.source.cfg.BufferEvents {
+		if q := &se.merge.queues[i]; q.full && q.size < se.room() {
 			q.full = false
 			f.room <- struct{}{} // has room for one, and full is told once
 		}
