@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"tidemark/scoring"
 )
@@ -27,15 +28,52 @@ func (l *lane) apply(ctx context.Context, s *shard, r *Round) (*work, error) {
 			return nil, err
 		}
 	}
-	inputs := s.unseen
-	t := &touched{}
-	for i, in := range inputs {
-		if err := l.applyOne(ctx, w, t, s.found[i], in); err != nil {
+	entries := l.group(s)
+	w.step.Writes = make([]Write, 0, len(entries))
+	for _, e := range entries {
+		if err := l.applyTo(ctx, w, e, s.unseen); err != nil {
 			return nil, err
 		}
 	}
-	w.step.Moves = s.moves(inputs, l.published(s, r))
-	return w, l.writeAll(w, t, UnknownWatermark)
+	w.step.Moves = s.moves(s.unseen, l.published(s, r))
+	return w, nil
+}
+
+// group strings the fresh inputs of each account together, in their order, and gives
+// the accounts in the order of their first. One account after the other is taken in hand
+// then, in memory that the processor has at hand too: no input concerns two.
+func (l *lane) group(s *shard) []*entry {
+	l.next = append(l.next[:0], make([]int32, len(s.unseen))...)
+	l.list = l.list[:0]
+	for i, e := range s.found {
+		if e.last == 0 {
+			e.first = int32(i + 1)
+			l.list = append(l.list, e)
+		} else {
+			l.next[e.last-1] = int32(i + 1)
+		}
+		e.last = int32(i + 1)
+	}
+	return l.list
+}
+
+// applyTo scores the inputs of one account and adds what is to be stored of it.
+func (l *lane) applyTo(ctx context.Context, w *work, e *entry, inputs []*Input) error {
+	if err := e.wake(l.e.model, &l.hand); err != nil {
+		return err
+	}
+	t := &touched{l.one[:0]}
+	for i := e.first; i != 0; i = l.next[i-1] {
+		if err := l.applyOne(ctx, w, t, e, inputs[i-1]); err != nil {
+			return err
+		}
+	}
+	l.one, e.first, e.last = t.entries, 0, 0
+	if err := l.writeAll(w, t, UnknownWatermark); err != nil {
+		return err
+	}
+	e.sleep(l.e.model)
+	return nil
 }
 
 // published leaves the positions of what was published to the shard's owner.
@@ -96,9 +134,6 @@ func (s *shard) moves(inputs []*Input, r *Round) []Move {
 }
 
 func (l *lane) applyOne(ctx context.Context, w *work, t *touched, e *entry, in *Input) error {
-	if err := l.wake(e); err != nil {
-		return err
-	}
 	ev := in.Event
 	var before *scoring.Profile
 	if ev.Kind == scoring.KindProfile || ev.Kind == scoring.KindTombstone {
@@ -143,7 +178,7 @@ func (l *lane) note(w *work, t *touched, e *entry, out *scoring.Outcome) error {
 // writeAll adds the stored form of every touched account to the work. Where the
 // accounts were swept, it is up to this instant, and the due instants are exact.
 func (l *lane) writeAll(w *work, t *touched, swept int64) error {
-	w.step.Writes = make([]Write, 0, len(t.entries))
+	w.step.Writes = slices.Grow(w.step.Writes, len(t.entries))
 	for _, e := range t.entries {
 		write, packed, err := e.write(l.e.model, l.nextVersion(), l.packed, swept)
 		if err != nil {

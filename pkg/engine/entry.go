@@ -21,6 +21,9 @@ type entry struct {
 	state   []byte           // as packed last: nil where nothing is stored
 	asleep  scoring.Asleep   // what belongs to state
 
+	// The first and the last of the round's inputs of its shard, counted from 1; 0: none.
+	first, last int32
+
 	// What the work in hand has changed.
 	touched        bool
 	profileChanged bool

@@ -23,8 +23,11 @@ type lane struct {
 
 	// Memory that is used again with each piece of work.
 	list   []*entry
-	awake  []*entry           // in hand
-	spare  []*scoring.Account // of none
+	next   []int32            // of each of a shard's inputs, the next of its account, counted from 1; 0: none
+	one    []*entry           // of an account, whether it was touched
+	hand   scoring.Account    // the one that inputs are applied to
+	awake  []*entry           // more that are in hand
+	spare  []*scoring.Account // memory for such
 	swept  time.Time          // the latest sweep
 	latest uint64             // version that was given to a write
 	packed []byte             // states on their way to the store
