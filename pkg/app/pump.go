@@ -68,6 +68,7 @@ type pump struct {
 	began func(from map[engine.Partition]int64, bounds map[engine.Partition]engine.Bounds)
 	went  func(batch *source.Batch, watermark int64)
 
+	inputs  []engine.Input  // memory of a round's, used again
 	buried  map[place]bool  // records whose dead letters are written, but not stored past
 	held    bool            // inputs wait for other instances to come closer
 	rewound bool            // the store was found set back; not reconciled yet
@@ -291,7 +292,7 @@ func (p *pump) told(what string, err error) {
 // round writes the dead letters of a batch, then applies and stores the rest:
 // positions move past a bad record only once its dead letter is acknowledged.
 func (p *pump) round(ctx context.Context, session *source.Session, batch *source.Batch) error {
-	r := engine.Round{Ends: batch.Ends, Inputs: make([]engine.Input, 0, len(batch.Inputs)), Until: engine.UnknownWatermark}
+	r := engine.Round{Ends: batch.Ends, Inputs: p.inputs[:0], Until: engine.UnknownWatermark}
 	if p.tide.alone() {
 		r.Until = p.now()
 	}
@@ -311,6 +312,8 @@ func (p *pump) round(ctx context.Context, session *source.Session, batch *source
 			bad = append(bad, in)
 		}
 	}
+	p.inputs = r.Inputs
+	defer clear(p.inputs) // their events are not kept
 	if len(bad) > 0 {
 		if err := p.bury(ctx, parts, bad); err != nil {
 			return err

@@ -66,7 +66,7 @@ type Input struct {
 
 // Batch is the next piece of the merged sequence.
 type Batch struct {
-	// Inputs are in merged order.
+	// Inputs are in merged order. They are lent, until the next call of Next.
 	Inputs []Input
 	// Ends are the next offsets to read of the partitions that moved. Offsets that
 	// hold no input count: markers, aborted records, records passed over.

@@ -104,7 +104,7 @@ func (f *fetcher) exchange(ctx context.Context) (*fetchAnswer, error) {
 func (f *fetcher) deliver(got fetched) error {
 	var entries []entry
 	if len(got.set) > 0 {
-		entries = make([]entry, 0, f.usual)
+		entries = f.session.chunk(f.usual)
 	}
 	next, err := f.reader.read(got.set, f.offset, got.aborted, func(r *Record) { entries = f.decode(entries, r) })
 	if err == nil && next == f.offset && len(got.set) > 0 {

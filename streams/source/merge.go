@@ -68,14 +68,16 @@ func (q *queue) place() {
 	}
 }
 
-// drop takes the head away.
-func (q *queue) drop() {
+// drop takes the head away, and returns a chunk of which nothing is left.
+func (q *queue) drop() (empty []entry) {
 	q.at++
 	q.size--
 	if q.at == len(q.chunks[0]) {
+		empty = q.chunks[0]
 		q.chunks[0] = nil
 		q.chunks, q.at = q.chunks[1:], 0
 	}
+	return empty
 }
 
 // merger merges the queues of the assigned partitions by (event time, timestamp,
@@ -83,8 +85,9 @@ func (q *queue) drop() {
 // structure, to be guarded by its user.
 type merger struct {
 	queues []queue
-	heap   []int // queues that have a head that may go; the least is first
-	behind int   // queues that are neither drained nor have a head, and may give: nothing may go
+	heap   []int     // queues that have a head that may go; the least is first
+	spare  [][]entry // chunks to be used again
+	behind int       // queues that are neither drained nor have a head, and may give: nothing may go
 }
 
 func newMerger(positions []int64) *merger {
@@ -93,6 +96,16 @@ func newMerger(positions []int64) *merger {
 		m.queues[i] = queue{position: p, fetched: p, end: unheard, consumed: math.MinInt64, givenPosition: p, given: Mark{Consumed: math.MinInt64}, allowed: Unlimited}
 	}
 	return m
+}
+
+// chunk is an empty chunk, used before where there is such a one.
+func (m *merger) chunk() []entry {
+	if len(m.spare) == 0 {
+		return nil
+	}
+	c := m.spare[len(m.spare)-1]
+	m.spare = m.spare[:len(m.spare)-1]
+	return c
 }
 
 // push adds what a fetch brought: the entries up to offset fetched, and the log's
@@ -191,7 +204,10 @@ func (m *merger) pop(out []Input) []Input {
 		}
 		out = append(out, Input{Event: e.event, Part: i, Offset: e.offset, Dead: e.dead})
 		q.position = e.offset + 1
-		q.drop()
+		if empty := q.drop(); empty != nil && len(m.spare) < 2*len(m.queues) {
+			clear(empty)
+			m.spare = append(m.spare, empty[:0])
+		}
 	}
 	if q.allowed > 0 {
 		q.allowed--

@@ -31,6 +31,7 @@ type Session struct {
 	mu       sync.Mutex // guards what follows; nothing blocks while it is held
 	merge    *merger    // nil before Start
 	fetchers []*fetcher
+	inputs   []Input // memory of the latest batch
 	answered []int64 // by partition: wall instant of the latest answer, Unix milliseconds
 	handed   []int64 // by partition: the next offset that was never handed out
 	failure  error
@@ -215,10 +216,12 @@ func (se *Session) batch(want Want, due bool) *Batch {
 	limit := max(want.Max, 1)
 	se.mu.Lock()
 	defer se.mu.Unlock()
-	var inputs []Input
+	clear(se.inputs)
+	se.inputs = se.inputs[:0]
 	if se.merge.behind == 0 && len(se.merge.heap) > 0 {
-		inputs = se.merge.take(make([]Input, 0, min(limit, se.merge.waiting())), limit, want.NotAfter)
+		se.inputs = se.merge.take(slices.Grow(se.inputs, min(limit, se.merge.waiting())), limit, want.NotAfter)
 	}
+	inputs := se.inputs
 	if len(inputs) == 0 && !due && !se.merge.news(want.NotAfter) {
 		return nil
 	}
@@ -254,6 +257,13 @@ func (se *Session) makeRoom() {
 			f.room <- struct{}{} // has room for one, and full is told once
 		}
 	}
+}
+
+// chunk is memory for n entries.
+func (se *Session) chunk(n int) []entry {
+	se.mu.Lock()
+	defer se.mu.Unlock()
+	return slices.Grow(se.merge.chunk(), n)
 }
 
 func (se *Session) push(i int, entries []entry, fetched, end int64) {

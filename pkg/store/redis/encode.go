@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"tidemark/pkg/engine"
 )
@@ -113,17 +114,24 @@ func (e *encoder) accounts(writes []engine.Write) {
 	}
 	e.count(sets)
 	e.count(len(writes) - sets)
-	values := make([]byte, 0, size)
+	// As pointers to strings, arguments cost no memory of their own.
+	var values strings.Builder
+	values.Grow(size)
+	value := make([]string, 0, sets)
 	versions := make([]byte, 0, versionSize*len(writes))
-	for _, w := range writes {
+	for i := range writes {
+		w := &writes[i]
 		if w.State == nil {
 			continue
 		}
-		start := len(values)
-		values = binary.BigEndian.AppendUint64(values, cmp.Or(w.Now, w.Was+1))
-		values = append(values, w.State...)
+		start := values.Len()
+		var version [versionSize]byte
+		binary.BigEndian.PutUint64(version[:], cmp.Or(w.Now, w.Was+1))
+		values.Write(version[:])
+		values.Write(w.State)
 		versions = binary.BigEndian.AppendUint64(versions, w.Was)
-		e.args = append(e.args, w.Account, values[start:])
+		value = append(value, values.String()[start:])
+		e.args = append(e.args, &w.Account, &value[len(value)-1])
 	}
 	for _, w := range writes {
 		if w.State == nil {
@@ -150,12 +158,12 @@ func (e *encoder) profiles(writes []engine.Write) {
 
 func (e *encoder) due(writes []engine.Write) {
 	var set, remove []any
-	for _, w := range writes {
-		switch {
+	for i := range writes {
+		switch w := &writes[i]; {
 		case w.State == nil, w.Due == engine.NoDue:
-			remove = append(remove, w.Account)
+			remove = append(remove, &w.Account)
 		case w.Due != engine.KeepDue:
-			set = append(set, strconv.FormatInt(w.Due, 10), w.Account)
+			set = append(set, strconv.FormatInt(w.Due, 10), &w.Account)
 		}
 	}
 	e.write("ZADD", keyDue, set)
@@ -207,14 +215,19 @@ func (e *encoder) digest() [sha256.Size]byte {
 		_ = binary.Write(h, binary.BigEndian, int64(len(b))) // a hash never fails
 		_, _ = h.Write(b)
 	}
+	text := func(s string) {
+		_ = binary.Write(h, binary.BigEndian, int64(len(s)))
+		_, _ = io.WriteString(h, s)
+	}
 	for _, key := range e.keys {
-		add([]byte(key))
+		text(key)
 	}
 	for _, arg := range e.args[headerSize:] {
 		switch v := arg.(type) {
 		case string:
-			_ = binary.Write(h, binary.BigEndian, int64(len(v)))
-			_, _ = io.WriteString(h, v)
+			text(v)
+		case *string:
+			text(*v)
 		case []byte:
 			add(v)
 		}
