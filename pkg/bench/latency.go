@@ -100,8 +100,9 @@ func (l *paced) due(number int) time.Duration {
 	return time.Duration(number) * time.Second / time.Duration(l.rate)
 }
 
-// paceTick is how often what became due is sent.
-const paceTick = 2 * time.Millisecond
+// paceTick is how often what became due is sent: as by a producer that waits for more
+// to send as long as Kafka's own does since 4.0 (linger.ms).
+const paceTick = 5 * time.Millisecond
 
 // run sends until stop closes or ctx ends, and then waits for all acknowledgements.
 func (l *paced) run(ctx context.Context, stop <-chan struct{}) error {

@@ -22,8 +22,15 @@ type fetcher struct {
 	hear   bool
 	room   chan struct{} // told, once, when there is room again
 	usual  int           // how many inputs the last answer held: the next may hold as many
-	reader setReader
+	// trickle: the last answer held all that there was.
+	trickle bool
+	reader  setReader
 }
+
+// breath is how long a fetch waits after one that brought all that there was. Without it
+// each batch that a producer writes is fetched alone, and where many write a little, requests are
+// most of what broker and program do.
+const breath = 2 * time.Millisecond
 
 func (f *fetcher) run(ctx context.Context) {
 	outage := &f.session.source.reading
@@ -35,6 +42,9 @@ func (f *fetcher) run(ctx context.Context) {
 		case err == nil:
 			outage.worked(f.partition, failures)
 			failures = 0
+			if f.trickle && !sleep(ctx, breath) {
+				return
+			}
 		case f.hopeless(err):
 			f.session.fail(err)
 			return
@@ -116,6 +126,7 @@ func (f *fetcher) deliver(got fetched) error {
 		return fmt.Errorf("read %s/%d: %w", f.partition.Topic, f.partition.ID, err)
 	}
 	f.offset, f.hear, f.usual = next, false, len(entries)
+	f.trickle = len(entries) > 0 && next >= got.end
 	f.session.push(f.index, entries, next, got.end)
 	return nil
 }

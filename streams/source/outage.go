@@ -70,7 +70,12 @@ func (w where) MarshalZerologObject(e *zerolog.Event) {
 func pause(ctx context.Context, n int) bool {
 	const least, most = 20 * time.Millisecond, 2 * time.Second
 	d := min(least<<min(n, 10), most)
-	t := time.NewTimer(d/2 + rand.N(d/2))
+	return sleep(ctx, d/2+rand.N(d/2))
+}
+
+// sleep waits; false when ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
