@@ -104,6 +104,10 @@ type benchServers struct {
 	redis *testenv.Redis
 }
 
+// benchRedis keeps Redis from rewriting its append-only file again and again while that is
+// small, which is most of what it would do in a run of seconds.
+var benchRedis = []string{"auto-aof-rewrite-min-size 1gb"}
+
 // start starts the servers that nobody pointed at: Kafka with the memory that a
 // broker is given in earnest, both with their usual durability.
 func (c *benchCmd) start(s *streams, opts *bench.Options) (*benchServers, error) {
@@ -123,7 +127,7 @@ func (c *benchCmd) start(s *streams, opts *bench.Options) (*benchServers, error)
 		opts.Config.Kafka.Brokers, opts.KafkaPID = []string{servers.kafka.Addr()}, servers.kafka.PID()
 	}
 	if c.Redis == "" {
-		if servers.redis, err = testenv.StartRedis(testenv.RedisOptions{}); err != nil {
+		if servers.redis, err = testenv.StartRedis(testenv.RedisOptions{Config: benchRedis}); err != nil {
 			return servers, err
 		}
 		opts.Config.Redis.Addrs, opts.RedisPID = []string{servers.redis.Addr()}, servers.redis.PID()
