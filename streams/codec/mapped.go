@@ -222,21 +222,14 @@ func (draft *Draft) find(event *scoring.Event) *Bad {
 		return nil
 	}
 	if draft.Contact != nil {
-		if domain := emailDomain(draft.Contact.Email); domain != "" && !freemail[domain] {
-			event.Domain = domain
+		if event.Domain = companyDomain(draft.Contact.Email); event.Domain != "" {
 			return nil
 		}
 	}
 	if draft.Domain == "" {
 		return bad(NoAccount, "subject: missing, and so are domain and an e-mail address at a company in contact.email; one of them is required")
 	}
-	domain := domainName(draft.Domain)
-	if domain == "" {
-		return bad(BadAttribute, "domain: %s is not a domain name such as acme.example", show([]byte(draft.Domain)))
-	}
-	if freemail[domain] {
-		return bad(NoAccount, "domain: %s is a free-mail domain, which names no account", show([]byte(domain)))
-	}
-	event.Domain = domain
-	return nil
+	var fault *Bad
+	event.Domain, fault = givenDomain("domain", draft.Domain)
+	return fault
 }

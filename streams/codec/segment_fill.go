@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 
+	"tidemark/pkg/domain"
 	"tidemark/scoring"
 )
 
@@ -28,8 +29,7 @@ func (d *Decoder) fillCall(c *segmentCall, s *slot) (fault *Bad) {
 		return nil
 	}
 	if event.Contact != nil {
-		if domain := emailDomain(event.Contact.Email); domain != "" && !freemail[domain] {
-			event.Domain = domain
+		if event.Domain = companyDomain(event.Contact.Email); event.Domain != "" {
 			return nil
 		}
 	}
@@ -183,10 +183,10 @@ func (c *segmentCall) fillGroup(event *scoring.Event) (found bool, fault *Bad) {
 func (c *segmentCall) addDomains(p *scoring.Profile, seen map[string]bool, n int) {
 	add := func(n int) bool {
 		if c.doc.kind(n) == kindString {
-			domain := domainName(hostOf(c.doc.string(n)))
-			if strings.Contains(domain, ".") && !freemail[domain] && !seen[domain] {
-				seen[domain] = true
-				p.Domains = append(p.Domains, domain)
+			name := domainName(hostOf(c.doc.string(n)))
+			if strings.Contains(name, ".") && !domain.Freemail(name) && !domain.Nobodys(name) && !seen[name] {
+				seen[name] = true
+				p.Domains = append(p.Domains, name)
 			}
 		}
 		return true
