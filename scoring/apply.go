@@ -46,7 +46,7 @@ func (m *Model) Apply(a *Account, e *Event, watermark int64) Outcome {
 		m.applyErasure(a, e, &out)
 	case KindTombstone:
 		m.applyTombstone(a, e, &out)
-	case KindOutcome:
+	case KindOutcome, KindNotice:
 		out.Effect = Unscored
 	default:
 		m.applyEvent(a, e, &out)

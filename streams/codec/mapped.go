@@ -53,6 +53,7 @@ type Draft struct {
 	ID, Source, Type string // a profile and an erasure need no type
 	Time             int64  // Unix milliseconds
 	Subject, Domain  string
+	User             string // who acted, as a format with users knows them
 	Contact          *scoring.Contact
 	Strength         float64
 	Properties       map[string]any
@@ -213,7 +214,27 @@ func (d *Decoder) fillDraft(draft *Draft, event *scoring.Event) *Bad {
 	if event.Contact != nil && !fields {
 		event.Contact.Fields = nil
 	}
-	return draft.find(event)
+	if d.rules.Users {
+		event.Hint = draft.hint()
+	}
+	fault := draft.find(event)
+	if fault == nil || fault.Reason != NoAccount {
+		return fault
+	}
+	return unlessKnown(event, fault)
+}
+
+// hint is who acted, nil where the draft names no user. What stands in one row of them
+// is one person's.
+func (draft *Draft) hint() *scoring.Hint {
+	if draft.User == "" {
+		return nil
+	}
+	h := &scoring.Hint{User: draft.User, Same: true}
+	if draft.Contact != nil {
+		h.Email = draft.Contact.Email
+	}
+	return h
 }
 
 // find gives an event without a subject its domain.

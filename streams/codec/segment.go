@@ -183,7 +183,7 @@ func (d *Decoder) fillSegment(c *segmentCall, arrived int64, s *slot) (found boo
 		return false, fault
 	}
 	if event.Kind == scoring.KindProfile {
-		return c.fillGroup(event)
+		return d.fillGroupCall(c, s)
 	}
 	return true, d.fillCall(c, s)
 }

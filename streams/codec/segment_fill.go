@@ -25,6 +25,9 @@ func (d *Decoder) fillCall(c *segmentCall, s *slot) (fault *Bad) {
 	if properties {
 		event.Properties = c.propertiesOf(event.Type)
 	}
+	if d.rules.Users {
+		event.Hint = c.hint(event.Contact)
+	}
 	if event.Account != "" {
 		return nil
 	}
@@ -33,7 +36,7 @@ func (d *Decoder) fillCall(c *segmentCall, s *slot) (fault *Bad) {
 			return nil
 		}
 	}
-	return bad(NoAccount, "groupId and context.groupId are missing, and there is no e-mail address at a company in the traits; one of them is required")
+	return unlessKnown(event, bad(NoAccount, "groupId and context.groupId are missing, and there is no e-mail address at a company in the traits; one of them is required"))
 }
 
 // objects checks the members that must be objects, if there.
@@ -152,9 +155,6 @@ func (c *segmentCall) propertiesOf(typ string) map[string]any {
 // without anything left only says who belongs to it: it is passed over, so that the
 // account's profile stays.
 func (c *segmentCall) fillGroup(event *scoring.Event) (found bool, fault *Bad) {
-	if event.Account == "" {
-		return false, bad(NoAccount, "groupId: missing, a group must be named")
-	}
 	if c.traits, fault = c.object("traits", c.traits); fault != nil || c.traits == none {
 		return false, fault
 	}
