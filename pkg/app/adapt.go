@@ -103,6 +103,7 @@ func decode(d *codec.Decoder, r *source.Record, refused []string) source.Decoded
 		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Time, Key: r.Key, Value: r.Value, Headers: headers, Refused: refused,
 	}
 	events, faults := d.Decode(&in)
+	keepUnknown(r, events)
 	return source.Decoded{Events: events, Dead: keep(r, faults)}
 }
 

@@ -50,6 +50,16 @@ func unlessKnown(event *scoring.Event, fault *Bad) *Bad {
 	return nil
 }
 
+// at says of an event, of a record that holds several, where it stands.
+func at(event *scoring.Event, place string) *scoring.Event {
+	if event.Hint != nil {
+		if fault, ok := event.Hint.Otherwise.(*Bad); ok {
+			fault.in(place)
+		}
+	}
+	return event
+}
+
 // fillGroupCall makes a profile of a group call or, where that is not to be or has
 // nothing in it, a notice of who belongs to the group.
 func (d *Decoder) fillGroupCall(c *segmentCall, s *slot) (found bool, fault *Bad) {

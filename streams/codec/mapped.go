@@ -94,7 +94,7 @@ func (d *Decoder) mapped(doc *document, r *Record, m Mapper) ([]*scoring.Event, 
 			s := doc.slot()
 			s.event.Arrived = r.Time
 			if fault = d.admit(&item.Draft, s); fault == nil {
-				c.events = append(c.events, &s.event)
+				c.events = append(c.events, at(&s.event, item.place()))
 				return
 			}
 		}

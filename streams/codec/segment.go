@@ -82,7 +82,7 @@ func (d *Decoder) segmentBatch(doc *document, r *Record, list, sentAt int) ([]*s
 		if found, fault := d.fillSegment(one, r.Time, s); fault != nil {
 			c.fault(batchPlace(i), fault)
 		} else if found {
-			c.events = append(c.events, &s.event)
+			c.events = append(c.events, at(&s.event, batchPlace(i)))
 		}
 		return true
 	})
