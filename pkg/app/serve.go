@@ -135,6 +135,7 @@ func (s *service) open(ctx context.Context) error {
 		return err
 	}
 	s.people.apply(s.model)
+	s.model.ForgetAfter(s.cfg.Events.Forget())
 	s.leases = newLeases(s.store, s.store.Shards(), s.owner(), s.state.share, s.log)
 	s.waker = newWaker(s.store.Wake, s.log)
 	if err := s.openEngine(); err != nil {
