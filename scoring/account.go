@@ -85,6 +85,8 @@ const (
 // Forgotten counts what fell out of an account's bounded memory.
 type Forgotten struct {
 	Identities, Marks, People int
+	// Accounts that were idle for too long: all of one but its profile.
+	Accounts int
 }
 
 // Profile is the account's profile and its time, or nil.

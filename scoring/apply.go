@@ -46,7 +46,7 @@ func (m *Model) Apply(a *Account, e *Event, watermark int64) Outcome {
 		m.applyErasure(a, e, &out)
 	case KindTombstone:
 		m.applyTombstone(a, e, &out)
-	case KindOutcome:
+	case KindOutcome, KindNotice:
 		out.Effect = Unscored
 	default:
 		m.applyEvent(a, e, &out)
@@ -62,6 +62,21 @@ func (m *Model) Advance(a *Account, t int64) Outcome {
 }
 
 func (m *Model) advance(a *Account, t int64, out *Outcome) {
+	for {
+		at, lapses := m.lapse(a, t)
+		m.crossings(a, at, out)
+		if !lapses {
+			return
+		}
+		// A crossing on the way may have put it off.
+		if now, still := m.lapse(a, t); still && now == at {
+			m.forget(a, at, out)
+		}
+	}
+}
+
+// crossings makes those that are due until t included.
+func (m *Model) crossings(a *Account, t int64, out *Outcome) {
 	for !m.Quiet(a, t) {
 		at, ok := m.NextCrossing(a)
 		if !ok || at > t {
@@ -122,6 +137,7 @@ func (m *Model) applyEvent(a *Account, e *Event, out *Outcome) {
 		out.Effect = Unmatched
 		return
 	}
+	m.lapsed(a, e.Time, out)
 	if m.repeated(a, e, out) {
 		return
 	}
@@ -224,6 +240,7 @@ func (m *Model) applyProfile(a *Account, e *Event, out *Outcome) {
 		out.Effect = Outdated
 		return
 	}
+	m.lapsed(a, e.Time, out)
 	if m.repeated(a, e, out) {
 		return
 	}
@@ -236,6 +253,7 @@ func (m *Model) applyProfile(a *Account, e *Event, out *Outcome) {
 }
 
 func (m *Model) applyErasure(a *Account, e *Event, out *Outcome) {
+	m.lapsed(a, e.Time, out)
 	if m.repeated(a, e, out) {
 		return
 	}
@@ -247,22 +265,14 @@ func (m *Model) applyErasure(a *Account, e *Event, out *Outcome) {
 	m.evaluate(a, because(CauseErasure), out)
 }
 
-// applyTombstone erases the account. Above the lowest tier it leaves first, so
-// that every enter is matched by one exit.
+// applyTombstone erases the account.
 func (m *Model) applyTombstone(a *Account, e *Event, out *Outcome) {
 	if !a.Begun {
 		return
 	}
 	m.enter(a, e.Time, out)
-	if m.tier(a) != m.last() {
-		var r reading
-		m.read(&r, a, a.Clock)
-		x := m.move(a, &r, verdict{move: true, to: m.last()}, Cause{Kind: CauseErasure})
-		out.Crossings = append(out.Crossings, x)
-	}
 	out.ProfileChanged = a.profile != nil
-	a.wipe()
-	m.Open(a)
+	m.end(a, out)
 }
 
 // Adopt puts the account under this model at instant t, the instant it takes

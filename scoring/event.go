@@ -10,6 +10,7 @@ const (
 	KindErasure               // contact.erased: one person is forgotten
 	KindTombstone             // the whole account is erased
 	KindOutcome               // outcome.*: kept for backtests, never scored
+	KindNotice                // says who somebody is (Hint) and nothing else; no account has it
 )
 
 // Event is one input, decoded and checked: whatever is in it obeys SPEC 1.
@@ -42,9 +43,24 @@ type Event struct {
 
 	// Profile is set for KindProfile.
 	Profile *Profile
+	// Hint is who acted, where a format knows users; else nil. Models do not look at it.
+	Hint *Hint
 	// Erased are the identities that a KindErasure names: id and lower-cased
 	// e-mail address, one or both.
 	Erased []string
+}
+
+// Hint is who acted, by the names that formats with users have for people: from such
+// events is learned which account a user belongs to. All of it is personal.
+type Hint struct {
+	User      string // the user's id
+	Anonymous string // the id of a browser or a device, before and beside the user's
+	Email     string // as sent
+	// Same says that these are names of one person.
+	Same bool
+	// Otherwise is what becomes of the event if it has neither account nor domain, and
+	// nobody knows its user. It belongs to whoever decodes.
+	Otherwise any
 }
 
 // Contact is the person an event names, as the event names them.

@@ -15,6 +15,8 @@ type Model struct {
 	names *Names
 	// person is the fingerprint of an identity; see HashPeople.
 	person func(identity string) uint64
+	// forgetAfter is how long an account may be idle, in milliseconds; see ForgetAfter.
+	forgetAfter int64
 
 	icp       *icp
 	fit       []fitRule

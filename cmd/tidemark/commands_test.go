@@ -111,6 +111,26 @@ func TestScoreTellsLinesThatCannotBeUsed(t *testing.T) {
 	}
 }
 
+func TestScoreForgetsIdleAccountsWhereItIsTold(t *testing.T) {
+	t.Parallel()
+	events := filepath.Join(t.TempDir(), "events.jsonl")
+	day := time.Date(2025, 11, 2, 9, 30, 0, 0, time.UTC)
+	if err := os.WriteFile(events, event("1", "engagement.webinar_attended", day, "acme.example", `{"contact":{"id":"c","title":"CTO"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for forget, want := range map[string]string{"never": `"account":"acme.example"`, "100d": "", "2w": ""} {
+		code, out, stderr := command(t, nil, "score", "--events", events, "--until", "2026-11-02T10:00:00Z", "--scores", "-", "--forget-after", forget)
+		if code != exitDone || !strings.Contains(out, want) || want == "" && out != "" {
+			t.Errorf("%s: exit %d, got %s%s", forget, code, out, stderr)
+		}
+	}
+	code, _, stderr := command(t, nil, "score", "--events", events, "--until", "2026-11-02T10:00:00Z", "--forget-after", "soon")
+	wantText(t, stderr, `--forget-after: "soon" is not a duration`)
+	if code != exitUsage {
+		t.Errorf("exit %d", code)
+	}
+}
+
 func TestAccountsOnRealServers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, servers.Kafka(t).Addr(), servers.Redis(t).Addr(), "", 2)

@@ -15,6 +15,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"tidemark/pkg/config"
 	"tidemark/pkg/offline"
 	"tidemark/scoring"
 	"tidemark/streams/codec"
@@ -28,6 +29,7 @@ type scoreCmd struct {
 	Changes     string `help:"Write tier changes here, as JSON lines ordered by time; - for standard output."`
 	Scores      string `help:"Write each account's standing at --until here; - for standard output."`
 	DeadLetters string `help:"Write lines that can't be used here, with the reason." type:"path"`
+	ForgetAfter string `default:"never" help:"Forget accounts that are idle for longer, as events.forget_after of serve does, such as 400d."`
 	Namespace   string `default:"tm" help:"Namespace in the source of tier changes."`
 }
 
@@ -45,6 +47,11 @@ func (c *scoreCmd) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
+	forget, err := config.ParseLifetime(c.ForgetAfter)
+	if err != nil {
+		return usageError{fmt.Errorf("--forget-after: %w", err)}
+	}
+	m.ForgetAfter(time.Duration(forget).Milliseconds())
 	defer debug.SetGCPercent(debug.SetGCPercent(batchGC(s.environ))) // set now, put back at the end
 	j := scoreJob{streams: s, cmd: c, decoder: codec.New(codec.Rules{Reads: m.Reads})}
 	defer j.close()

@@ -111,6 +111,7 @@ func decode(d *codec.Decoder, r *source.Record, refused []string) source.Decoded
 	clear(headers)
 	*in = codec.Record{Headers: headers}
 	lent.Put(in)
+	keepUnknown(r, events)
 	return source.Decoded{Events: events, Dead: keep(r, faults)}
 }
 

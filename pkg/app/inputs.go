@@ -16,6 +16,9 @@ func Formats(c config.Config) (map[string]codec.Format, error) {
 		switch in.Format {
 		case config.FormatSegment:
 			formats[in.Topic] = codec.Segment()
+			if in.GroupProfiles == config.GroupProfilesIgnore {
+				formats[in.Topic] = codec.SegmentWithoutProfiles()
+			}
 		case config.FormatMapped:
 			m, err := mapping.Load(in.Mapping)
 			if err != nil {

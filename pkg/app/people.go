@@ -42,11 +42,16 @@ func (p people) apply(m *scoring.Model) {
 	if !p.keyed {
 		return
 	}
-	k0, k1 := p.k0, p.k1
-	m.HashPeople(func(identity string) uint64 {
-		if h := siphash.Hash(k0, k1, []byte(identity)); h != 0 {
-			return h
-		}
-		return 1 // 0 stands for nobody
-	})
+	m.HashPeople(p.hash)
+}
+
+// hash is the fingerprint of a person, never 0, which stands for nobody.
+func (p people) hash(identity string) uint64 {
+	if !p.keyed {
+		return scoring.Person(identity)
+	}
+	if h := siphash.Hash(p.k0, p.k1, []byte(identity)); h != 0 {
+		return h
+	}
+	return 1
 }

@@ -11,6 +11,7 @@ import (
 
 	"tidemark/pkg/engine"
 	"tidemark/pkg/failpoint"
+	"tidemark/pkg/identity"
 	"tidemark/pkg/store/redis"
 	"tidemark/streams/source"
 )
@@ -56,7 +57,8 @@ type pump struct {
 	common  Common
 	rewinds Reconciler
 	state   *state
-	guard   *guard // nil: none
+	guard   *guard             // nil: none
+	users   *identity.Resolver // nil: no topic names users
 	log     zerolog.Logger
 	now     func() int64
 
@@ -181,6 +183,9 @@ func (p *pump) begin(ctx, work context.Context, session *source.Session) error {
 	if err := p.engine.RefreshDue(ctx); err != nil {
 		return err
 	}
+	if p.users != nil {
+		p.users.Reset()
+	}
 	p.log.Info().Int("partitions", len(from)).Int("of", len(all)).Msg("partitions assigned")
 	if err := session.Start(ctx, from); err != nil {
 		return err
@@ -292,6 +297,9 @@ func (p *pump) told(what string, err error) {
 // round writes the dead letters of a batch, then applies and stores the rest:
 // positions move past a bad record only once its dead letter is acknowledged.
 func (p *pump) round(ctx context.Context, session *source.Session, batch *source.Batch) error {
+	if err := p.place(ctx, session, batch); err != nil {
+		return hopeless{err}
+	}
 	r := engine.Round{Ends: batch.Ends, Inputs: p.inputs[:0], Until: engine.UnknownWatermark}
 	if p.tide.alone() {
 		r.Until = p.now()

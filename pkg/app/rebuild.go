@@ -130,6 +130,7 @@ func (b *rebuild) open(ctx context.Context) error {
 		return err
 	}
 	b.people.apply(b.model)
+	b.model.ForgetAfter(b.cfg.Events.Forget())
 	b.metrics = engine.NewMetrics(prometheus.NewRegistry())
 	if b.engine, err = b.newEngine(silent{b.next}); err != nil {
 		return err

@@ -48,7 +48,7 @@ func (b *rebuild) newReplay(ctx context.Context) (*replay, error) {
 	}
 	group := fmt.Sprintf("%s-rebuild-%d", b.cfg.Kafka.Group, b.result.Generation)
 	now := func() int64 { return time.Now().UnixMilli() }
-	rules := codec.Rules{Now: now, AgeAsArrived: true, Reads: b.model.Reads}
+	rules := codec.Rules{Now: now, AgeAsArrived: true, Reads: b.model.Reads, Users: knowsUsers(b.cfg)}
 	src, err := newSource(b.cfg, group, b.transport, rules, letters.around, b.log)
 	if err != nil {
 		return nil, err
@@ -60,6 +60,7 @@ func (b *rebuild) newReplay(ctx context.Context) (*replay, error) {
 	r.pump = &pump{
 		servers: unwatched{}, source: src, engine: b.engine, letters: letters, rewinds: untold{},
 		tide: newTide(b.next, b.cfg.Engine.MaxLead.Milliseconds()), common: building{b.next}, blind: map[string]bool{},
+		users: newResolver(b.cfg, b.next, b.people, b.engine),
 		state: &state{changed: func() {}}, log: b.log, now: now,
 		batch: b.cfg.Engine.MaxBatch, checkpoint: b.cfg.Engine.CheckpointInterval, look: lookPeriod,
 		began: r.began, went: r.went,

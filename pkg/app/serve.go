@@ -135,6 +135,7 @@ func (s *service) open(ctx context.Context) error {
 		return err
 	}
 	s.people.apply(s.model)
+	s.model.ForgetAfter(s.cfg.Events.Forget())
 	s.leases = newLeases(s.store, s.store.Shards(), s.owner(), s.state.share, s.log)
 	s.waker = newWaker(s.store.Wake, s.log)
 	if err := s.openEngine(); err != nil {
@@ -270,7 +271,7 @@ func (s *service) openRelay(ctx context.Context) error {
 func (s *service) openSource() error {
 	t := s.cfg.Kafka.Topics
 	var err error
-	if s.source, err = newSource(s.cfg, s.cfg.Kafka.Group, s.transport, codec.Rules{Now: s.now, Reads: s.model.Reads}, decoding, s.log); err != nil {
+	if s.source, err = newSource(s.cfg, s.cfg.Kafka.Group, s.transport, codec.Rules{Now: s.now, Reads: s.model.Reads, Users: knowsUsers(s.cfg)}, decoding, s.log); err != nil {
 		return err
 	}
 	s.source.Register(s.registry)
@@ -278,6 +279,7 @@ func (s *service) openSource() error {
 		rewinds: newRewinds(s.engine, s.tiers, t.AccountTiers, s.registry, s.log),
 		source:  s.source, engine: s.engine, letters: newLetters(s.publisher, t.DeadLetters, s.registry),
 		tide: newTide(s.store, s.cfg.Engine.MaxLead.Milliseconds()), servers: s.store, common: common{s.store, s.model}, blind: map[string]bool{}, state: s.state, log: s.log, now: s.now,
+		users: newResolver(s.cfg, s.store, s.people, s.engine),
 		guard: newGuard(s.cfg.Events.Guard, s.cfg.Kafka.InputTopics(), s.registry, s.log),
 		batch: s.cfg.Engine.MaxBatch, checkpoint: s.cfg.Engine.CheckpointInterval, look: lookPeriod,
 	}

@@ -99,6 +99,7 @@ type Redis struct {
 type Events struct {
 	FutureTolerance time.Duration `yaml:"future_tolerance"`
 	MaxAge          time.Duration `yaml:"max_age"`
+	ForgetAfter     Lifetime      `yaml:"forget_after"` // see Forget
 	MaxBytes        Size          `yaml:"max_bytes"`
 	Guard           Guard         `yaml:"guard"`
 }

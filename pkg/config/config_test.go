@@ -91,7 +91,7 @@ func TestPrecedence(t *testing.T) {
 	c, err := Load(path, []string{
 		"HOME=/root", "TIDEMARK_KAFKA_GROUP=env", "TIDEMARK_KAFKA_BROKERS=a:9092, b:9092", "TIDEMARK_LOG_LEVEL=",
 		"TIDEMARK_EVENTS_MAX_AGE=1d12h", "TIDEMARK_EVENTS_MAX_BYTES=1MiB", "TIDEMARK_REDIS_TLS_ENABLED=true",
-		"TIDEMARK_KAFKA_INPUTS=calls=segment, surge = mapped:dir/surge.yaml",
+		"TIDEMARK_KAFKA_INPUTS=calls=segment:ignore, surge = mapped:dir/surge.yaml",
 		"TIDEMARK_ENGINE_LANES=3", "TIDEMARK_REDIS_PASSWORD=p=q", "TIDEMARK_CACHE=x", "TIDEMARK_MAVEN=x", "TIDEMARK_TEST_KAFKA=x",
 	})
 	if err != nil {
@@ -104,7 +104,7 @@ func TestPrecedence(t *testing.T) {
 	want.Namespace = "file"
 	want.Kafka.Group = "flag"
 	want.Kafka.Brokers = []string{"a:9092", "b:9092"}
-	want.Kafka.Inputs = Inputs{{Topic: "calls", Format: "segment"}, {Topic: "surge", Format: "mapped", Mapping: "dir/surge.yaml"}}
+	want.Kafka.Inputs = Inputs{{Topic: "calls", Format: "segment", GroupProfiles: "ignore"}, {Topic: "surge", Format: "mapped", Mapping: "dir/surge.yaml"}}
 	want.Events.MaxAge = 36 * time.Hour
 	want.Events.MaxBytes = MiB
 	want.Redis.TLS.Enabled = true
@@ -127,7 +127,7 @@ TIDEMARK_ENGINE_LANES: "many" is not a whole number
 TIDEMARK_REDIS_TLS_ENABLED: "yes" is neither true nor false
 TIDEMARK_EVENTS_MAX_BYTES: "1MB" is not a size: a whole number and a unit (B KiB MiB GiB)
 TIDEMARK_NOTHING_LIKE_IT: unknown variable
-TIDEMARK_KAFKA_INPUTS: "calls:segment" is not topic=format or topic=mapped:FILE`
+TIDEMARK_KAFKA_INPUTS: "calls:segment" is not topic=format, topic=mapped:FILE or topic=segment:ignore`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}
@@ -165,7 +165,7 @@ func TestPrintIsReadBack(t *testing.T) {
 	c.Namespace = "true"
 	c.Model = "dir with space/\"m\": x.yaml"
 	c.Kafka.Brokers = []string{"a:1", "[::1]:2", "# c"}
-	c.Kafka.Inputs = Inputs{{Topic: "a", Format: "mapped", Mapping: "x, y: #.yaml"}, {Topic: "B", Format: "segment"}}
+	c.Kafka.Inputs = Inputs{{Topic: "a", Format: "mapped", Mapping: "x, y: #.yaml"}, {Topic: "B", Format: "segment", GroupProfiles: "replace"}}
 	c.Events.MaxAge = 36*time.Hour + 5*time.Millisecond
 	c.Events.MaxBytes = 1000
 	var out bytes.Buffer

@@ -32,7 +32,7 @@ func Default() Config {
 			Timeout: 3 * time.Second,
 		},
 		Events: Events{
-			FutureTolerance: 5 * time.Minute, MaxAge: 400 * 24 * time.Hour, MaxBytes: 256 * KiB,
+			FutureTolerance: 5 * time.Minute, MaxAge: 400 * 24 * time.Hour, ForgetAfter: Lifetime(400 * 24 * time.Hour), MaxBytes: 256 * KiB,
 			Guard: Guard{Records: 10_000, Pause: 10 * time.Second, MaxPause: 10 * time.Minute},
 		},
 		Engine: Engine{

@@ -18,6 +18,9 @@ type Input struct {
 	Topic   string
 	Format  string // one of the formats below
 	Mapping string // a file, for FormatMapped only
+	// GroupProfiles is what group calls do to profiles, for FormatSegment only: one of
+	// the words below, empty for the first.
+	GroupProfiles string
 }
 
 // The formats. Topics without an Input hold CloudEvents.
@@ -25,6 +28,13 @@ const (
 	FormatCloudEvents = "cloudevents"
 	FormatSegment     = "segment"
 	FormatMapped      = "mapped"
+)
+
+// What Segment's group calls do to the account's profile: make it what their traits
+// say, or nothing, as something else owns it.
+const (
+	GroupProfilesReplace = "replace"
+	GroupProfilesIgnore  = "ignore"
 )
 
 var formats = []string{FormatCloudEvents, FormatSegment, FormatMapped}
@@ -65,21 +75,27 @@ func inputs(d *yamltree.Decoder, to *Inputs) yamltree.Field {
 			{Key: "topic", Use: d.Text(&in.Topic)},
 			{Key: "format", Use: d.Text(&in.Format)},
 			{Key: "mapping", Use: d.Text(&in.Mapping)},
+			{Key: "group_profiles", Use: d.Text(&in.GroupProfiles)},
 		}), "topic", "format")
 	})
 }
 
-// parseInputs reads the form of the environment: topic=format or topic=mapped:FILE,
-// apart by commas.
+// parseInputs reads the form of the environment: topic=format, topic=mapped:FILE
+// or topic=segment:WORD with what group calls do to profiles, apart by commas.
 func parseInputs(text string) (Inputs, error) {
 	var out Inputs
 	for _, part := range split(text) {
 		topic, format, found := strings.Cut(part, "=")
 		if !found {
-			return nil, fmt.Errorf("%q is not topic=format or topic=mapped:FILE", part)
+			return nil, fmt.Errorf("%q is not topic=format, topic=mapped:FILE or topic=segment:ignore", part)
 		}
 		in := Input{Topic: strings.TrimSpace(topic)}
-		in.Format, in.Mapping, _ = strings.Cut(strings.TrimSpace(format), ":")
+		var more string
+		if in.Format, more, _ = strings.Cut(strings.TrimSpace(format), ":"); in.Format == FormatSegment {
+			in.GroupProfiles = more
+		} else {
+			in.Mapping = more
+		}
 		out = append(out, in)
 	}
 	return out, nil
@@ -92,6 +108,9 @@ func (in Inputs) text() string {
 		parts[i] = fmt.Sprintf("{topic: %s, format: %s", quote(one.Topic), quote(one.Format))
 		if one.Mapping != "" {
 			parts[i] += ", mapping: " + quote(one.Mapping)
+		}
+		if one.GroupProfiles != "" {
+			parts[i] += ", group_profiles: " + quote(one.GroupProfiles)
 		}
 		parts[i] += "}"
 	}
@@ -114,6 +133,13 @@ func (p *problems) inputs(k Kafka) {
 		if !slices.Contains(formats, in.Format) {
 			p.add(path+".format", "%q is not one of %s", in.Format, strings.Join(formats, ", "))
 			continue
+		}
+		switch segment, words := in.Format == FormatSegment, []string{GroupProfilesReplace, GroupProfilesIgnore}; {
+		case in.GroupProfiles == "":
+		case !segment:
+			p.add(path+".group_profiles", "%q is set, but the format is %s: remove it", in.GroupProfiles, in.Format)
+		case !slices.Contains(words, in.GroupProfiles):
+			p.add(path+".group_profiles", "%q is not one of %s", in.GroupProfiles, strings.Join(words, ", "))
 		}
 		switch mapped := in.Format == FormatMapped; {
 		case mapped && in.Mapping == "":

@@ -72,6 +72,12 @@ func (l leaf) set(text string) error {
 			return fmt.Errorf("%q %w", text, err)
 		}
 		*field = d
+	case *Lifetime:
+		kept, err := ParseLifetime(text)
+		if err != nil {
+			return err
+		}
+		*field = kept
 	case *Size:
 		size, err := parseSize(text)
 		if err != nil {

@@ -163,6 +163,8 @@ func (l *lane) note(w *work, t *touched, e *entry, out *scoring.Outcome) error {
 	w.forgotten.Identities += out.Forgotten.Identities
 	w.forgotten.Marks += out.Forgotten.Marks
 	w.forgotten.People += out.Forgotten.People
+	w.forgotten.Accounts += out.Forgotten.Accounts
+	e.forgotten = e.forgotten || out.Forgotten.Accounts > 0
 	for i := range out.Crossings {
 		c := &out.Crossings[i]
 		value, err := l.e.encoder.Change(e.name, c)
@@ -185,7 +187,7 @@ func (l *lane) writeAll(w *work, t *touched, swept int64) error {
 			return err
 		}
 		l.packed = packed
-		e.touched, e.profileChanged = false, false
+		e.touched, e.profileChanged, e.forgotten = false, false, false
 		w.step.Writes = append(w.step.Writes, write)
 	}
 	return nil

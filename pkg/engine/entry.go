@@ -27,6 +27,7 @@ type entry struct {
 	// What the work in hand has changed.
 	touched        bool
 	profileChanged bool
+	forgotten      bool // at some point; it may have begun again since
 }
 
 var errEnvelope = errors.New("broken state: no due instant")
@@ -134,6 +135,12 @@ func (e *entry) write(m *scoring.Model, version uint64, buf []byte, swept int64)
 		e.state = nil
 		return w, buf, nil // nothing is known and nothing stored: only the version is checked
 	}
+	if e.account.Empty() && e.forgotten {
+		// Nothing was ever published of it: it goes as if it had never been. Who remembers
+		// it from before meets another version, and a version never comes again.
+		e.version, e.armed, e.tier, e.state, w.Due = 0, NoDue, "", nil, NoDue
+		return w, buf, nil
+	}
 	w.Due = e.arm(m, swept)
 	armed := uint64(0)
 	if e.armed != NoDue {
@@ -165,11 +172,11 @@ func (e *entry) write(m *scoring.Model, version uint64, buf []byte, swept int64)
 // instant, so that a sweep ends.
 func (e *entry) arm(m *scoring.Model, swept int64) int64 {
 	past := e.armed <= e.account.Clock || !e.account.Begun
-	if swept == UnknownWatermark && e.armed != NoDue && !past && m.Quiet(e.account, e.armed-1) {
+	if swept == UnknownWatermark && e.armed != NoDue && !past && m.Rests(e.account, e.armed-1) {
 		return KeepDue
 	}
 	due := NoDue
-	if at, ok := m.NextCrossing(e.account); ok {
+	if at, ok := m.Due(e.account); ok {
 		due = at
 	}
 	if swept != UnknownWatermark {

@@ -12,7 +12,7 @@ type Metrics struct {
 	inputs    [5]prometheus.Counter
 	crossings map[scoring.CauseKind]prometheus.Counter
 	commits   [4]prometheus.Counter
-	forgotten [3]prometheus.Counter
+	forgotten [4]prometheus.Counter
 }
 
 // NewMetrics registers the engine's figures.
@@ -35,8 +35,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	for result, name := range map[Result]string{OK: "ok", Stale: "stale", Conflict: "conflict", Failed: "failed"} {
 		m.commits[result] = commits.WithLabelValues(name)
 	}
-	forgotten := counters(r, "tidemark_engine_forgotten_total", "What fell out of the bounded memory of an account.", "what")
-	for i, name := range []string{"identity", "window", "person"} {
+	forgotten := counters(r, "tidemark_engine_forgotten_total", "What fell out of the bounded memory of an account, and accounts that were idle for too long.", "what")
+	for i, name := range []string{"identity", "window", "person", "account"} {
 		m.forgotten[i] = forgotten.WithLabelValues(name)
 	}
 	return m
@@ -60,4 +60,5 @@ func (m *Metrics) applied(w *work) {
 	m.forgotten[0].Add(float64(w.forgotten.Identities))
 	m.forgotten[1].Add(float64(w.forgotten.Marks))
 	m.forgotten[2].Add(float64(w.forgotten.People))
+	m.forgotten[3].Add(float64(w.forgotten.Accounts))
 }

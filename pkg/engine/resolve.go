@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"tidemark/pkg/domain"
 	"tidemark/scoring"
 )
 
@@ -49,7 +50,9 @@ func (e *Engine) cut(inputs []Input) (p part, domains []string) {
 		case ev.Account == "" && claimed:
 			return part{n: i}, domains
 		case ev.Account == "":
-			domains = append(domains, ev.Domain)
+			for name := ev.Domain; name != ""; name = domain.Parent(name) {
+				domains = append(domains, name)
+			}
 			loose = true
 		case ev.Kind == scoring.KindProfile || ev.Kind == scoring.KindTombstone:
 			if loose {
@@ -61,13 +64,17 @@ func (e *Engine) cut(inputs []Input) (p part, domains []string) {
 	return part{n: len(inputs)}, domains
 }
 
-// named is the event with its account: the one that claims the domain, else the
-// domain itself. The event is shared, so the copy is changed.
+// named is the event with its account: the one that claims the domain, or else its
+// nearest parent that is claimed, else the domain itself. The event is shared, so the
+// copy is changed.
 func named(e *scoring.Event, accounts map[string]string) *scoring.Event {
 	out := *e
 	out.Account = e.Domain
-	if account, ok := accounts[e.Domain]; ok {
-		out.Account = account
+	for name := e.Domain; name != ""; name = domain.Parent(name) {
+		if account, ok := accounts[name]; ok {
+			out.Account = account
+			break
+		}
 	}
 	return &out
 }

@@ -23,6 +23,22 @@ func TestDomainsAreResolvedInOrder(t *testing.T) {
 	wantScore(t, s, "bert", start, 40)
 }
 
+// A domain leads to who claims it, else to who claims its nearest parent of the
+// same owner, else to itself.
+func TestADomainLeadsToTheNearestParentThatIsClaimed(t *testing.T) {
+	t.Parallel()
+	s := memory.New(shards)
+	e := setup{memory: s}.engine(t)
+	assign(t, e, web, profiles)
+	process(t, e, round(
+		profile(profiles, 0, "acme", start, "acme.co.uk"), profile(profiles, 1, "eu", start, "eu.acme.co.uk"), profile(profiles, 2, "suffix", start, "co.uk"),
+		guest(web, 0, "mail.acme.co.uk", start), guest(web, 1, "mail.eu.acme.co.uk", start), guest(web, 2, "mail.birch.co.uk", start)))
+	wantScore(t, s, "acme", start, 20)
+	wantScore(t, s, "eu", start, 20)
+	wantScore(t, s, "mail.birch.co.uk", start, 20)
+	wantScore(t, s, "suffix", start, 0)
+}
+
 // A crash between an event without a subject and the profile that claims its
 // domain, or after it, neither counts the event twice nor loses it.
 func TestACrashAroundAClaimCountsEventsOnce(t *testing.T) {

@@ -35,6 +35,7 @@ func (d *decoder) entry(e *entry) yamltree.Field {
 		{Key: "time", Use: d.expression(&e.time)},
 		{Key: "subject", Use: d.expression(&e.subject)},
 		{Key: "domain", Use: d.expression(&e.domain)},
+		{Key: "user", Use: d.expression(&e.user)},
 		{Key: "contact", Use: d.contact(&e.contact)},
 		{Key: "strength", Use: d.expression(&e.strength)},
 		{Key: "properties", Use: d.fields(&e.properties)},
@@ -56,10 +57,10 @@ func (d *decoder) check(e *entry, n *yamltree.Node, path string) {
 	switch {
 	case e.erases != "":
 		what, needed = "an erasure", []string{"id", "source", "time", "subject"}
-		foreign = []string{"type", "domain", "contact", "strength", "properties", "attributes", "domains", "parent"}
+		foreign = []string{"type", "domain", "user", "contact", "strength", "properties", "attributes", "domains", "parent"}
 	case e.profile:
 		what, needed = "a profile", []string{"id", "source", "time", "subject"}
-		foreign = []string{"type", "domain", "contact", "strength", "properties"}
+		foreign = []string{"type", "domain", "user", "contact", "strength", "properties"}
 	}
 	for _, key := range needed {
 		if n.Get(key) == nil {
@@ -71,8 +72,8 @@ func (d *decoder) check(e *entry, n *yamltree.Node, path string) {
 			d.Faults.Add(x.At, yamltree.Join(path, x.Key), "%s has none (an entry with attributes, domains or parent is a profile)", what)
 		}
 	}
-	if what == "an event" && n.Get("subject") == nil && n.Get("domain") == nil && n.Get("contact") == nil {
-		d.Faults.Add(n.Position, yamltree.Join(path, "subject"), "is missing: an event needs subject, domain or contact.email to find its account")
+	if what == "an event" && n.Get("subject") == nil && n.Get("domain") == nil && n.Get("user") == nil && n.Get("contact") == nil {
+		d.Faults.Add(n.Position, yamltree.Join(path, "subject"), "is missing: an event needs subject, user, domain or contact.email to find its account")
 	}
 }
 

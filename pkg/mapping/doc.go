@@ -11,6 +11,7 @@
 //	    type: '"engagement.email_open"'
 //	    time: row.created
 //	    contact: {email: row.recipient}
+//	    user: row.user_id           # who acted: rows with a subject teach whose account the user's are without one
 //	    properties: {campaign: row.emailCampaignId}
 //	  - id: row.id                  # a profile, since it has attributes
 //	    source: '"crm"'

@@ -22,12 +22,12 @@ type Mapping struct {
 
 // entry is what a row gives: an event, a profile, or an erasure.
 type entry struct {
-	when, id, source, typ, time, subject, domain, strength *expression
-	contact                                                []field // in the order of the file
-	properties, attributes                                 fields
-	domains, parent                                        *expression
-	erases                                                 string // account, or empty
-	profile                                                bool
+	when, id, source, typ, time, subject, domain, user, strength *expression
+	contact                                                      []field // in the order of the file
+	properties, attributes                                       fields
+	domains, parent                                              *expression
+	erases                                                       string // account, or empty
+	profile                                                      bool
 }
 
 // field is one named expression.

@@ -130,6 +130,7 @@ func (r *runner) draft(e *entry, d *codec.Draft) *codec.Bad {
 		{"type", e.typ, &d.Type},
 		{"subject", e.subject, &d.Subject},
 		{"domain", e.domain, &d.Domain},
+		{"user", e.user, &d.User},
 	} {
 		if fault := r.text(at.name, at.e, at.to); fault != nil {
 			return fault

@@ -10,6 +10,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"golang.org/x/sync/errgroup"
 
+	"tidemark/pkg/domain"
 	"tidemark/scoring"
 )
 
@@ -169,11 +170,14 @@ func (r *Runner) each(do func(*lane) error) error {
 	return group.Wait()
 }
 
-func (r *Runner) resolve(domain string) string {
-	if a, ok := r.aliases[domain]; ok {
-		return a.account
+// resolve is the account of a domain, as pkg/engine finds it.
+func (r *Runner) resolve(name string) string {
+	for n := name; n != ""; n = domain.Parent(n) {
+		if a, ok := r.aliases[n]; ok {
+			return a.account
+		}
 	}
-	return domain
+	return name
 }
 
 // claim gives a profile's domains to its account and takes those that the profile

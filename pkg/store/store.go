@@ -51,6 +51,14 @@ type Alias struct {
 	Time int64
 }
 
+// UserSwap is the change of one record of what is known of a user, from what it was
+// to what it is now. An empty one is none.
+type UserSwap struct {
+	Key uint64 // the fingerprint under which it is kept
+	// Was and Now are opaque to the store.
+	Was, Now []byte
+}
+
 // Watermark is what an instance says about one input partition. Both are
 // instants in Unix milliseconds and opaque to the store.
 type Watermark struct {

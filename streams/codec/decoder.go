@@ -58,6 +58,10 @@ type Rules struct {
 	ProfilesTopic string
 	// Formats are those of the topics that do not hold CloudEvents.
 	Formats map[string]Format
+	// Users says that who decodes also learns from Event.Hint whose users are whose: then
+	// an event without account and domain is no fault yet if it names a user, and a
+	// call that only says who belongs to an account is a scoring.KindNotice.
+	Users bool
 	// Reads tells whether anybody reads Event.Properties and Contact.Fields of
 	// events of a type: they are most of the cost of decoding. Nil: nobody does.
 	Reads func(typ string) (properties, fields bool)
@@ -96,6 +100,7 @@ func (d *Decoder) Decode(r *Record) ([]*scoring.Event, []*Bad) {
 	}
 	switch format := d.format(r); {
 	case format.segment:
+		doc.noProfiles = format.noProfiles
 		return d.segment(doc, r)
 	case format.mapper != nil:
 		return d.mapped(doc, r, format.mapper)

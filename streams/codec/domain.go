@@ -4,6 +4,7 @@ import (
 	"strings"
 	"unicode"
 
+	"tidemark/pkg/domain"
 	"tidemark/scoring"
 )
 
@@ -12,16 +13,14 @@ const maxDomainBytes = 253
 
 // resolveDomain gives an event without a subject the domain by which its account
 // is to be found: that of the contact's e-mail address, else data.domain. A
-// free-mail domain is as good as none.
+// free-mail domain is as good as none, and so is one that is no company's.
 func (e *envelope) resolveDomain(event *scoring.Event, n int) *Bad {
 	if event.Account != "" {
 		return nil
 	}
 	found := "subject, data.contact.email and data.domain are missing"
 	if event.Contact != nil && event.Contact.Email != "" {
-		domain := emailDomain(event.Contact.Email)
-		if domain != "" && !freemail[domain] {
-			event.Domain = domain
+		if event.Domain = companyDomain(event.Contact.Email); event.Domain != "" {
 			return nil
 		}
 		found = "the subject is missing and the domain of data.contact.email is not a company's"
@@ -33,15 +32,34 @@ func (e *envelope) resolveDomain(event *scoring.Event, n int) *Bad {
 	default:
 		return bad(BadAttribute, "data.domain: %s, must be a string", kind)
 	}
-	domain := domainName(e.doc.string(n))
-	if domain == "" {
-		return bad(BadAttribute, "data.domain: %s is not a domain name such as acme.example", show(e.doc.bytes(n)))
+	var fault *Bad
+	event.Domain, fault = givenDomain("data.domain", e.doc.string(n))
+	return fault
+}
+
+// givenDomain is a domain that an event names itself.
+func givenDomain(what, text string) (string, *Bad) {
+	name := domainName(text)
+	switch {
+	case name == "" && domain.Nobodys(strings.TrimSpace(text)):
+		return "", bad(NoAccount, "%s: %s is an IP address, which names no account", what, show([]byte(text)))
+	case name == "":
+		return "", bad(BadAttribute, "%s: %s is not a domain name such as acme.example", what, show([]byte(text)))
+	case domain.Freemail(name):
+		return "", bad(NoAccount, "%s: %s is a free-mail domain, which names no account", what, show([]byte(name)))
+	case domain.Nobodys(name):
+		return "", bad(NoAccount, "%s: %s is an IP address or a public suffix, which names no account", what, show([]byte(name)))
 	}
-	if freemail[domain] {
-		return bad(NoAccount, "data.domain: %s is a free-mail domain, which names no account", show([]byte(domain)))
+	return name, nil
+}
+
+// companyDomain is the domain of an e-mail address at a company, else empty.
+func companyDomain(address string) string {
+	name := emailDomain(address)
+	if name == "" || domain.Freemail(name) || domain.Nobodys(name) {
+		return ""
 	}
-	event.Domain = domain
-	return nil
+	return name
 }
 
 // emailDomain is the domain of an e-mail address, empty where there is none.

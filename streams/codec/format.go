@@ -4,12 +4,17 @@ package codec
 // CloudEvents. A record without a value in the profiles topic erases an account
 // whatever the format.
 type Format struct {
-	segment bool
-	mapper  Mapper
+	segment    bool
+	noProfiles bool
+	mapper     Mapper
 }
 
 // Segment is the format of Segment's and RudderStack's calls.
 func Segment() Format { return Format{segment: true} }
+
+// SegmentWithoutProfiles is Segment where `group` calls say who belongs to an account
+// and nothing of the account itself: something else owns the profiles.
+func SegmentWithoutProfiles() Format { return Format{segment: true, noProfiles: true} }
 
 // Mapping is the format of JSON of any shape, read by a Mapper.
 func Mapping(m Mapper) Format { return Format{mapper: m} }

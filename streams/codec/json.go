@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"tidemark/scoring"
 )
 
 // kind is what a JSON value is.
@@ -49,10 +51,13 @@ type document struct {
 
 	// What outlives the document is taken from here.
 	slots   []slot
+	hints   []scoring.Hint
 	kept    *strings.Builder
 	pieces  []piece     // memory of batch, used again
 	call    segmentCall // likewise, of segment
 	scratch []byte
+	// noProfiles: the group calls of the record in hand make no profiles.
+	noProfiles bool
 }
 
 // parse reads text, which must be one JSON value in UTF-8. A byte order mark in

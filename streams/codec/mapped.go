@@ -53,6 +53,7 @@ type Draft struct {
 	ID, Source, Type string // a profile and an erasure need no type
 	Time             int64  // Unix milliseconds
 	Subject, Domain  string
+	User             string // who acted, as a format with users knows them
 	Contact          *scoring.Contact
 	Strength         float64
 	Properties       map[string]any
@@ -93,7 +94,7 @@ func (d *Decoder) mapped(doc *document, r *Record, m Mapper) ([]*scoring.Event, 
 			s := doc.slot()
 			s.event.Arrived = r.Time
 			if fault = d.admit(&item.Draft, s); fault == nil {
-				c.events = append(c.events, &s.event)
+				c.events = append(c.events, at(&s.event, item.place()))
 				return
 			}
 		}
@@ -213,7 +214,27 @@ func (d *Decoder) fillDraft(draft *Draft, event *scoring.Event) *Bad {
 	if event.Contact != nil && !fields {
 		event.Contact.Fields = nil
 	}
-	return draft.find(event)
+	if d.rules.Users {
+		event.Hint = draft.hint()
+	}
+	fault := draft.find(event)
+	if fault == nil || fault.Reason != NoAccount {
+		return fault
+	}
+	return unlessKnown(event, fault)
+}
+
+// hint is who acted, nil where the draft names no user. What stands in one row of them
+// is one person's.
+func (draft *Draft) hint() *scoring.Hint {
+	if draft.User == "" {
+		return nil
+	}
+	h := &scoring.Hint{User: draft.User, Same: true}
+	if draft.Contact != nil {
+		h.Email = draft.Contact.Email
+	}
+	return h
 }
 
 // find gives an event without a subject its domain.
@@ -222,21 +243,14 @@ func (draft *Draft) find(event *scoring.Event) *Bad {
 		return nil
 	}
 	if draft.Contact != nil {
-		if domain := emailDomain(draft.Contact.Email); domain != "" && !freemail[domain] {
-			event.Domain = domain
+		if event.Domain = companyDomain(draft.Contact.Email); event.Domain != "" {
 			return nil
 		}
 	}
 	if draft.Domain == "" {
 		return bad(NoAccount, "subject: missing, and so are domain and an e-mail address at a company in contact.email; one of them is required")
 	}
-	domain := domainName(draft.Domain)
-	if domain == "" {
-		return bad(BadAttribute, "domain: %s is not a domain name such as acme.example", show([]byte(draft.Domain)))
-	}
-	if freemail[domain] {
-		return bad(NoAccount, "domain: %s is a free-mail domain, which names no account", show([]byte(domain)))
-	}
-	event.Domain = domain
-	return nil
+	var fault *Bad
+	event.Domain, fault = givenDomain("domain", draft.Domain)
+	return fault
 }

@@ -82,7 +82,7 @@ func (d *Decoder) segmentBatch(doc *document, r *Record, list, sentAt int) ([]*s
 		if found, fault := d.fillSegment(one, r.Time, s); fault != nil {
 			c.fault(batchPlace(i), fault)
 		} else if found {
-			c.events = append(c.events, &s.event)
+			c.events = append(c.events, at(&s.event, batchPlace(i)))
 		}
 		return true
 	})
@@ -183,7 +183,7 @@ func (d *Decoder) fillSegment(c *segmentCall, arrived int64, s *slot) (found boo
 		return false, fault
 	}
 	if event.Kind == scoring.KindProfile {
-		return c.fillGroup(event)
+		return d.fillGroupCall(c, s)
 	}
 	return true, d.fillCall(c, s)
 }

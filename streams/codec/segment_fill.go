@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 
+	"tidemark/pkg/domain"
 	"tidemark/scoring"
 )
 
@@ -24,16 +25,18 @@ func (d *Decoder) fillCall(c *segmentCall, s *slot) (fault *Bad) {
 	if properties {
 		event.Properties = c.propertiesOf(event.Type)
 	}
+	if d.rules.Users {
+		event.Hint = c.hint(event.Contact)
+	}
 	if event.Account != "" {
 		return nil
 	}
 	if event.Contact != nil {
-		if domain := emailDomain(event.Contact.Email); domain != "" && !freemail[domain] {
-			event.Domain = domain
+		if event.Domain = companyDomain(event.Contact.Email); event.Domain != "" {
 			return nil
 		}
 	}
-	return bad(NoAccount, "groupId and context.groupId are missing, and there is no e-mail address at a company in the traits; one of them is required")
+	return unlessKnown(event, bad(NoAccount, "groupId and context.groupId are missing, and there is no e-mail address at a company in the traits; one of them is required"))
 }
 
 // objects checks the members that must be objects, if there.
@@ -152,9 +155,6 @@ func (c *segmentCall) propertiesOf(typ string) map[string]any {
 // without anything left only says who belongs to it: it is passed over, so that the
 // account's profile stays.
 func (c *segmentCall) fillGroup(event *scoring.Event) (found bool, fault *Bad) {
-	if event.Account == "" {
-		return false, bad(NoAccount, "groupId: missing, a group must be named")
-	}
 	if c.traits, fault = c.object("traits", c.traits); fault != nil || c.traits == none {
 		return false, fault
 	}
@@ -183,10 +183,10 @@ func (c *segmentCall) fillGroup(event *scoring.Event) (found bool, fault *Bad) {
 func (c *segmentCall) addDomains(p *scoring.Profile, seen map[string]bool, n int) {
 	add := func(n int) bool {
 		if c.doc.kind(n) == kindString {
-			domain := domainName(hostOf(c.doc.string(n)))
-			if strings.Contains(domain, ".") && !freemail[domain] && !seen[domain] {
-				seen[domain] = true
-				p.Domains = append(p.Domains, domain)
+			name := domainName(hostOf(c.doc.string(n)))
+			if strings.Contains(name, ".") && !domain.Freemail(name) && !domain.Nobodys(name) && !seen[name] {
+				seen[name] = true
+				p.Domains = append(p.Domains, name)
 			}
 		}
 		return true

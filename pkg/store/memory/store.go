@@ -31,6 +31,7 @@ type space struct {
 	shards     []*shard
 	leases     map[string]lease
 	aliases    map[string]store.Alias
+	users      map[uint64][]byte
 	names      []string
 	watermarks map[engine.Partition]store.Watermark
 	models     []store.Model
@@ -58,7 +59,7 @@ type lease struct {
 // New makes an empty namespace.
 func New(shards int) *Store {
 	s := &space{
-		leases: map[string]lease{}, aliases: map[string]store.Alias{},
+		leases: map[string]lease{}, aliases: map[string]store.Alias{}, users: map[uint64][]byte{},
 		watermarks: map[engine.Partition]store.Watermark{}, listeners: map[chan int]struct{}{},
 	}
 	for range shards {

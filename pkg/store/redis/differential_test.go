@@ -58,6 +58,7 @@ func (s scripts) byName(name string) script {
 	return map[string]script{
 		"commit": s.commit, "acquire": s.acquire, "release": s.release, "aliasClaim": s.aliasClaim,
 		"aliasRelease": s.aliasRelease, "names": s.names, "model": s.model,
+		"userSwap": s.userSwap,
 	}[name]
 }
 
@@ -71,7 +72,7 @@ func (g *generator) pick(from ...string) string { return from[g.IntN(len(from))]
 
 func (g *generator) call(k keys) (name string, keys []string, args []any) {
 	sh := k.shards[0]
-	switch g.IntN(8) {
+	switch g.IntN(9) {
 	case 0:
 		return "acquire", []string{k.lease("x")}, []any{g.pick("a", "b"), "3600000"}
 	case 1:
@@ -88,6 +89,10 @@ func (g *generator) call(k keys) (name string, keys []string, args []any) {
 	case 5:
 		hash, at := g.pick("h1", "h2", "h3"), g.pick("1", "2")
 		return "model", []string{k.models()}, []any{hash, hash + " " + at, hash + " " + at + "\n{}"}
+	case 6:
+		return "userSwap", []string{sh.users(2), sh.users(1)}, []any{
+			"3600000", "u1", g.pick("", "x", "y"), g.pick("", "x", "y\n\xff"), g.pick("u2", "u3"), g.pick("", "x"), g.pick("x", "y"),
+		}
 	default:
 		keys, args := g.commit(sh)
 		return "commit", keys, args

@@ -142,6 +142,8 @@ func (s *Store) dropShard(ctx context.Context, k *shardKeys) error {
 		return err
 	}
 	names := []string{k.token, k.positions, k.accounts, k.profiles, k.due, k.outbox, k.lease, k.aliases}
+	now := period(time.Now())
+	names = append(names, k.users(now), k.users(now-1))
 	for _, tier := range tiers {
 		names = append(names, k.tier(tier))
 	}

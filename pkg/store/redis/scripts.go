@@ -37,12 +37,15 @@ var namesSource string
 //go:embed lua/model.lua
 var modelSource string
 
+//go:embed lua/user_swap.lua
+var userSwapSource string
+
 // script is a source and the name that the server's cache knows it by.
 type script struct{ source, sha string }
 
 // scripts are all that a Store calls.
 type scripts struct {
-	commit, generation, meta, acquire, release, aliasClaim, aliasRelease, names, model script
+	commit, generation, meta, acquire, release, aliasClaim, aliasRelease, names, model, userSwap script
 }
 
 // newScripts prepares the sources. Real servers get them with the shebang: with
@@ -61,12 +64,12 @@ func newScripts(embedded bool) scripts {
 		commit: prepare(commitSource), generation: prepare(generationSource), meta: prepare(metaSource),
 		acquire: prepare(acquireSource), release: prepare(releaseSource),
 		aliasClaim: prepare(aliasClaimSource), aliasRelease: prepare(aliasReleaseSource),
-		names: prepare(namesSource), model: prepare(modelSource),
+		names: prepare(namesSource), model: prepare(modelSource), userSwap: prepare(userSwapSource),
 	}
 }
 
 func (s scripts) all() []script {
-	return []script{s.commit, s.generation, s.meta, s.acquire, s.release, s.aliasClaim, s.aliasRelease, s.names, s.model}
+	return []script{s.commit, s.generation, s.meta, s.acquire, s.release, s.aliasClaim, s.aliasRelease, s.names, s.model, s.userSwap}
 }
 
 // load loads the scripts on every server, after one of them had forgotten.

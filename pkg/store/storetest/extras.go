@@ -34,6 +34,12 @@ type Aliases interface {
 	ReleaseAliases(ctx context.Context, account string, domains []string) error
 }
 
+// Users is what is known of users.
+type Users interface {
+	LoadUsers(ctx context.Context, users []uint64) ([][]byte, error)
+	SwapUsers(ctx context.Context, swaps []store.UserSwap) ([]int, error)
+}
+
 // Dictionary is what all instances know together: names, watermarks, models.
 type Dictionary interface {
 	Names(ctx context.Context, want []string) ([]string, error)
@@ -56,6 +62,7 @@ type Extras interface {
 	Outbox
 	Leases
 	Aliases
+	Users
 	Dictionary
 	Listing
 }
@@ -74,6 +81,8 @@ func RunExtras(t *testing.T, fresh func(t *testing.T) func() Extras) {
 		"leases of shards in one call":                       shardLeases,
 		"the later claim of a domain has it":                 aliasClaims,
 		"a domain is released by who has it":                 aliasRelease,
+		"users are swapped if they are what they were":       userSwaps,
+		"many users are swapped at once":                     manyUsers,
 		"names are numbered once":                            names,
 		"names appended at once have one number":             namesAtOnce,
 		"watermarks are replaced by partition":               watermarks,
