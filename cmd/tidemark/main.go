@@ -26,6 +26,7 @@ const (
 	exitDone   = 0
 	exitFailed = 1 // failed at work
 	exitUsage  = 2 // wrong usage, configuration or model
+	exitFound  = 3 // lag and doctor: somebody must act
 )
 
 // commands are what the binary can do; one file for each.
@@ -35,6 +36,7 @@ type commands struct {
 	Score       scoreCmd       `cmd:"" help:"Score a history from files: JSON lines in, tier changes and scores out."`
 	Model       modelCmd       `cmd:"" help:"Check or show a model."`
 	Accounts    accountsCmd    `cmd:"" help:"Look at accounts: where they stand and why."`
+	Lag         lagCmd         `cmd:"" help:"Say how late it is: what waits and since when, whether anybody works, which accounts are at risk."`
 	Rebuild     rebuildCmd     `cmd:"" help:"Score the whole log again beside the live state, compare, and switch."`
 	Topics      topicsCmd      `cmd:"" help:"Make the Kafka topics, or look into one."`
 	Profiles    profilesCmd    `cmd:"" help:"Import profiles of accounts."`
@@ -101,6 +103,8 @@ func report(s *streams, err error) int {
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.As(err, new(found)):
+		return exitFound
 	case errors.As(err, &usage):
 		fmt.Fprintln(s.err, usage.Error())
 		return exitUsage

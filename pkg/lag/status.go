@@ -46,9 +46,9 @@ func (s *Status) UnmarshalText(text []byte) error {
 type Sample struct {
 	At int64
 	// Position is the offset from which on nothing is stored: everything from there
-	// waits. Some of what is before may wait too.
-	Position int64
-	End      int64 // of the log
+	// waits. Below Low everything is stored; between the two, a part.
+	Low, Position int64
+	End           int64 // of the log
 	// Committed is what the group committed, -1 for nothing, and CommittedAt when,
 	// 0 where that is not known.
 	Committed, CommittedAt int64
@@ -70,6 +70,8 @@ func Evaluate(window []Sample, checkpoint time.Duration) Status {
 	}
 	last := window[len(window)-1]
 	switch {
+	case last.Low < last.Committed:
+		return Rewind // the group is told after the store
 	case last.behind() == 0:
 		return OK
 	case rewound(window):
@@ -89,11 +91,12 @@ func Evaluate(window []Sample, checkpoint time.Duration) Status {
 // rewound: the position went back and is not there again.
 func rewound(window []Sample) bool {
 	last := window[len(window)-1]
-	furthest := last.Committed
 	for _, s := range window {
-		furthest = max(furthest, s.Position)
+		if s.Position > last.Position {
+			return true
+		}
 	}
-	return last.Position < furthest
+	return false
 }
 
 func drained(window []Sample) bool {
