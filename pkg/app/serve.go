@@ -14,6 +14,7 @@ import (
 	"tidemark/pkg/config"
 	"tidemark/pkg/engine"
 	"tidemark/pkg/failpoint"
+	"tidemark/pkg/lag"
 	"tidemark/pkg/modelfile"
 	"tidemark/pkg/store/redis"
 	"tidemark/scoring"
@@ -65,6 +66,7 @@ type service struct {
 	waker     *waker
 	source    *source.Source
 	pump      *pump
+	keeper    *lag.Keeper
 	web       *web
 }
 
@@ -116,6 +118,7 @@ func (s *service) open(ctx context.Context) error {
 	if s.web, err = newWeb(s.cfg.HTTP.Addr, s.ready, s.notes, s.registry); err != nil {
 		return err
 	}
+	registerReady(s.registry, s.ready)
 	if s.store, err = OpenStore(ctx, s.cfg, s.opts.Embedded, s.log); err != nil {
 		return err
 	}
@@ -144,6 +147,9 @@ func (s *service) open(ctx context.Context) error {
 		return err
 	}
 	if err := s.openSource(); err != nil {
+		return err
+	}
+	if err := s.openKeeper(); err != nil {
 		return err
 	}
 	return s.adopt(ctx)
@@ -345,6 +351,7 @@ func (s *service) run(ctx context.Context) error {
 	group.Go(func() error { return s.leases.Run(failed) })
 	group.Go(func() error { return s.waker.Run(failed) })
 	group.Go(func() error { return s.listen(failed) })
+	group.Go(func() error { return s.keeper.Run(failed) })
 
 	err := s.pump.Run(reading, work)
 	endReading()

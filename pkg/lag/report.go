@@ -75,7 +75,7 @@ const Promised = 60 * time.Second
 // Options say how to look.
 type Options struct {
 	Group string
-	// Topics is nothing but how Checkpoint is taken: how often who works commits.
+	// Checkpoint is how often who works commits.
 	Checkpoint time.Duration
 	// Window is for how long to watch, and Every the time between two looks.
 	Window, Every time.Duration
@@ -87,7 +87,7 @@ type Options struct {
 func (w *Watcher) Report(ctx context.Context, o Options) (*Report, error) {
 	var window []*look
 	for start := time.Now(); ; {
-		l, err := w.look(ctx)
+		l, err := w.patient(ctx, o.Every)
 		if err != nil {
 			return nil, err
 		}
@@ -101,6 +101,20 @@ func (w *Watcher) Report(ctx context.Context, o Options) (*Report, error) {
 		}
 	}
 	return w.report(ctx, o, window)
+}
+
+// patience is how long a look is tried again: a coordinator that has only just come up
+// refuses for seconds.
+const patience = 5 * time.Second
+
+// patient looks until it works, or patience ends.
+func (w *Watcher) patient(ctx context.Context, every time.Duration) (*look, error) {
+	for start := time.Now(); ; {
+		l, err := w.look(ctx)
+		if err == nil || time.Since(start) > patience || !pause(ctx, every) {
+			return l, err
+		}
+	}
 }
 
 // report says what a row of looks shows, with what only the present tells.
@@ -141,15 +155,9 @@ func (r *Report) add(p Partition) {
 
 func (w *Watcher) partition(ctx context.Context, r *Report, p engine.Partition, window []*look, b *backlog, o Options) Partition {
 	l := window[len(window)-1]
-	var samples []Sample
-	for _, l := range window {
-		if slices.Contains(l.parts, p) {
-			samples = append(samples, l.sample(p))
-		}
-	}
 	s := l.sample(p)
 	out := Partition{
-		Topic: p.Topic, Partition: p.ID, Status: Evaluate(samples, o.Checkpoint), Records: s.behind(),
+		Topic: p.Topic, Partition: p.ID, Status: Evaluate(samplesOf(window, p), o.Checkpoint), Records: s.behind(),
 		Position: s.Position, Committed: s.Committed, End: s.End, Lost: l.lost(p),
 	}
 	var at int64
@@ -193,11 +201,7 @@ func (w *Watcher) askState(ctx context.Context, r *Report, l *look, b *backlog) 
 	} else {
 		r.Outbox = &Outbox{entries, seconds(oldest)}
 	}
-	shards := make([]int, len(l.shards))
-	for i := range shards {
-		shards[i] = i
-	}
-	if due, err := w.State.NextDue(ctx, shards); err != nil {
+	if due, err := w.State.NextDue(ctx, numbers(len(l.shards))); err != nil {
 		r.fault("what is due cannot be read", err)
 	} else {
 		r.Sweep = &Sweep{seconds(overdue(due, l.at))}
