@@ -142,7 +142,9 @@ func (w *Watcher) report(ctx context.Context, o Options, window []*look) (*Repor
 	return r, nil
 }
 
-func (r *Report) fault(what string, err error) { r.Faults = append(r.Faults, fmt.Sprintf("%s: %v", what, err)) }
+func (r *Report) fault(what string, err error) {
+	r.Faults = append(r.Faults, fmt.Sprintf("%s: %v", what, err))
+}
 
 func (r *Report) add(p Partition) {
 	r.Partitions = append(r.Partitions, p)
