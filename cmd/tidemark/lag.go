@@ -47,13 +47,7 @@ func (c *lagCmd) Run(s *streams) error {
 		err = r.Write(s.out)
 	}
 	if err == nil && r.Late {
-		return found{}
+		return found(exitFound)
 	}
 	return err
 }
-
-// found is the end of a command that did its work and found what somebody must see to:
-// exit code 3. It was printed already.
-type found struct{}
-
-func (found) Error() string { return "somebody must act" }
