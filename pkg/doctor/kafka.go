@@ -37,6 +37,10 @@ func (r *report) topic(f *Facts, t *Topic) {
 		r.bad(level, "topic.exists", t.Name, "does not exist, or this user may not see it", why, "tidemark topics create")
 		return
 	}
+	if t.Rights.Known && !t.Rights.Describe {
+		r.rights(&f.Kafka, t) // nothing more is told
+		return
+	}
 	if t.Leaderless > 0 {
 		r.bad(Fail, "topic.leaders", t.Name, fmt.Sprintf("%d of %d partitions have no leader", t.Leaderless, t.Partitions),
 			"they cannot be read or written", "start the brokers that hold them: kafka-topics.sh --bootstrap-server "+f.Kafka.Addr+" --describe --unavailable-partitions")

@@ -30,6 +30,9 @@ func needs(kind Kind) (read, write bool) {
 func (r *report) rights(k *Kafka, t *Topic) {
 	read, write := needs(t.Kind)
 	if !read && !write {
+		if t.Rights.Known && !t.Rights.Describe {
+			r.bad(Unknown, "topic.settings", t.Name, "this user may not see it, and need not", "whether outcomes are kept for backtests could not be judged", r.acl(k, "--operation DescribeConfigs --topic "+t.Name))
+		}
 		return
 	}
 	if !t.Rights.Known {

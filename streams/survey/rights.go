@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
@@ -40,8 +41,28 @@ func rightsOf(bits int32) Rights {
 	return Rights{Known: true, bits: bits}
 }
 
-// GroupRights is what this user may do with a group.
+// GroupRights is what this user may do with a group. A coordinator that has only just
+// come up is waited for, at most for the timeout of a request.
 func (c *Cluster) GroupRights(ctx context.Context, group string) (Rights, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.client.Timeout)
+	defer cancel()
+	ticker := time.NewTicker(200 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		rights, err := c.groupRights(ctx, group)
+		var code kafka.Error
+		if err == nil || !errors.As(err, &code) || !code.Temporary() {
+			return rights, err
+		}
+		select {
+		case <-ctx.Done():
+			return rights, err
+		case <-ticker.C:
+		}
+	}
+}
+
+func (c *Cluster) groupRights(ctx context.Context, group string) (Rights, error) {
 	answer, err := c.transport.RoundTripper().RoundTrip(ctx, c.transport.Addr(),
 		&describegroups.Request{Groups: []string{group}, IncludeAuthorizedOperations: true})
 	if err != nil {

@@ -40,8 +40,11 @@ func (c *Cluster) Topics(ctx context.Context, names []string) ([]Topic, error) {
 			}
 			topics[i].Missing = false
 			topics[i].Rights = rightsOf(t.TopicAuthorizedOperations)
-			if t.ErrorCode != 0 {
-				topics[i].SettingsErr = kafka.Error(t.ErrorCode)
+			if code := kafka.Error(t.ErrorCode); code != 0 {
+				topics[i].SettingsErr = code
+				if errors.Is(code, kafka.TopicAuthorizationFailed) {
+					topics[i].Rights = Rights{Known: true}
+				}
 			}
 			topics[i].Partitions = len(t.Partitions)
 			for n, p := range t.Partitions {
