@@ -48,14 +48,15 @@ func (s *service) serveLag(w http.ResponseWriter, r *http.Request) {
 	_ = encoder.Encode(report)
 }
 
-// registerReady makes readiness a metric: what /readyz would say, asked at each scrape.
-func registerReady(r prometheus.Registerer, ready func(context.Context) error) {
+// registerReady makes readiness a metric: what /readyz would say, asked at each scrape
+// while ctx lasts.
+func registerReady(ctx context.Context, r prometheus.Registerer, ready func(context.Context) error) {
 	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "tidemark_ready", Help: "1 while the instance takes part: it is in the consumer group, Redis answers and rounds end; else 0.",
 	}, func() float64 {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		one, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
-		if ready(ctx) != nil {
+		if ready(one) != nil {
 			return 0
 		}
 		return 1

@@ -128,7 +128,7 @@ func (s *service) open(ctx context.Context) error {
 	if s.web, err = newWeb(s.cfg.HTTP.Addr, s.ready, s.notes, s.registry); err != nil {
 		return err
 	}
-	registerReady(s.registry, s.ready)
+	registerReady(ctx, s.registry, s.ready)
 	if s.store, err = OpenStore(ctx, s.cfg, s.opts.Embedded, s.log); err != nil {
 		return err
 	}

@@ -63,8 +63,10 @@ func (w *Watcher) readOne(ctx context.Context, l *look, b *backlog, p engine.Par
 	if err != nil && !errors.Is(err, ErrEnough) {
 		return taken, fmt.Errorf("read %s/%d from %d: %w", p.Topic, p.ID, s.Low, err)
 	}
-	if err := w.name(ctx, l, records); err != nil {
-		return taken, err
+	if l.fault == nil {
+		if err := w.name(ctx, records); err != nil {
+			return taken, err
+		}
 	}
 	next := s.Low
 	for _, r := range records {
@@ -105,10 +107,7 @@ func (l *look) waits(p engine.Partition, r *Record) (events []*scoring.Event, wa
 }
 
 // name finds the accounts of events that came with a domain only.
-func (w *Watcher) name(ctx context.Context, l *look, records []Record) error {
-	if l.fault != nil {
-		return nil
-	}
+func (w *Watcher) name(ctx context.Context, records []Record) error {
 	domains := map[string]bool{}
 	for _, r := range records {
 		for _, e := range r.Events {

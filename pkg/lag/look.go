@@ -94,3 +94,28 @@ func (w *Watcher) first(ctx context.Context, p engine.Partition, from int64) (at
 	}
 	return 0, false, fmt.Errorf("read %s/%d at %d: %w", p.Topic, p.ID, from, err)
 }
+
+// samplesOf are where a partition stood in a row of looks. While the store was not to be
+// had it stands where it last did: what the group committed is behind that.
+func samplesOf(window []*look, p engine.Partition) []Sample {
+	var out []Sample
+	for _, l := range window {
+		if _, ok := l.bounds[p]; !ok {
+			continue // a partition that was added
+		}
+		s := l.sample(p)
+		if n := len(out); n > 0 && l.fault != nil {
+			s.Low, s.Position = max(s.Low, out[n-1].Low), max(s.Position, out[n-1].Position)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func numbers(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}

@@ -4,8 +4,6 @@ import (
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"tidemark/pkg/engine"
 )
 
 var (
@@ -68,22 +66,4 @@ func (k *Keeper) Collect(to chan<- prometheus.Metric) {
 	if s.due != nil {
 		gauge(descSweep, seconds(overdue([]int64{*s.due}, now)))
 	}
-}
-
-func samplesOf(window []*look, p engine.Partition) []Sample {
-	var out []Sample
-	for _, l := range window {
-		if _, ok := l.bounds[p]; ok {
-			out = append(out, l.sample(p))
-		}
-	}
-	return out
-}
-
-func numbers(n int) []int {
-	out := make([]int, n)
-	for i := range out {
-		out[i] = i
-	}
-	return out
 }

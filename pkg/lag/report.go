@@ -163,22 +163,23 @@ func (w *Watcher) partition(ctx context.Context, r *Report, p engine.Partition, 
 		Position: s.Position, Committed: s.Committed, End: s.End, Lost: l.lost(p),
 	}
 	var at int64
-	known := b != nil
-	if known {
+	var known bool
+	if b != nil {
 		out.Records = b.waiting[p]
-		at = b.first[p]
+		at, known = b.first[p]
 	}
-	if out.Records > 0 && at == 0 {
+	if out.Records == 0 {
+		out.Seconds = new(float64)
+		return out
+	}
+	if !known {
 		var err error
 		if at, known, err = w.first(ctx, p, s.Position); err != nil {
 			r.fault("the age of what waits is not known", err)
 		}
 	}
-	if known || out.Records == 0 {
-		age := 0.0
-		if out.Records > 0 {
-			age = seconds(max(l.at-at, 0))
-		}
+	if known {
+		age := seconds(max(l.at-at, 0))
 		out.Seconds = &age
 	}
 	return out
@@ -225,7 +226,7 @@ func (w *Watcher) askState(ctx context.Context, r *Report, l *look, b *backlog) 
 
 // overdue is for how long the oldest due account is due, in milliseconds.
 func overdue(due []int64, now int64) int64 {
-	first := int64(engine.NoDue)
+	first := engine.NoDue
 	for _, at := range due {
 		first = min(first, at)
 	}

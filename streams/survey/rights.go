@@ -68,16 +68,17 @@ func (c *Cluster) groupRights(ctx context.Context, group string) (Rights, error)
 	if err != nil {
 		return Rights{}, fmt.Errorf("ask for group %s: %w", group, err)
 	}
-	for _, g := range answer.(*describegroups.Response).Groups {
-		switch code := kafka.Error(g.ErrorCode); {
-		case errors.Is(code, kafka.GroupAuthorizationFailed):
-			return Rights{Known: true}, nil
-		case g.ErrorCode != 0 && !errors.Is(code, kafka.GroupIdNotFound):
-			return Rights{}, fmt.Errorf("ask for group %s: %w", group, code)
-		}
-		return rightsOf(g.AuthorizedOperations), nil
+	groups := answer.(*describegroups.Response).Groups
+	if len(groups) != 1 {
+		return Rights{}, fmt.Errorf("ask for group %s: %d answers", group, len(groups))
 	}
-	return Rights{}, fmt.Errorf("ask for group %s: no answer", group)
+	switch code := kafka.Error(groups[0].ErrorCode); {
+	case errors.Is(code, kafka.GroupAuthorizationFailed):
+		return Rights{Known: true}, nil
+	case code != 0 && !errors.Is(code, kafka.GroupIdNotFound):
+		return Rights{}, fmt.Errorf("ask for group %s: %w", group, code)
+	}
+	return rightsOf(groups[0].AuthorizedOperations), nil
 }
 
 // describeVersion of the metadata protocol is the first that tells rights. Kafka has it
