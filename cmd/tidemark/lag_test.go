@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -104,10 +105,24 @@ func TestLagOfAKilledInstance(t *testing.T) {
 		t.Errorf("a sample: %+v of %d records", r.Risk, r.Records)
 	}
 
-	w.serve()
+	address := "127.0.0.1:" + newShell(t).port("8080")
+	w.serve("TIDEMARK_HTTP_ADDR=" + address)
 	w.drained()
 	if code, r, text := w.late("--window", "1s"); code != exitDone || r.Records != 0 || r.Late {
 		t.Errorf("drained again: exit %d\n%s", code, text)
+	}
+	// An instance that runs says the same.
+	response, err := http.Get("http://" + address + "/api/v1/lag")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close() //nolint:errcheck // only read from
+	var same lag.Report
+	if err := json.NewDecoder(response.Body).Decode(&same); err != nil || response.Header.Get("Content-Type") != "application/json" {
+		t.Fatalf("/api/v1/lag: %v, %v", err, response.Header)
+	}
+	if same.Group != w.cfg.Kafka.Group || len(same.Partitions) != len(r.Partitions) || same.Records != 0 || same.Late || same.Risk == nil {
+		t.Errorf("/api/v1/lag says %+v", same)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,9 +32,16 @@ type world struct {
 	model     *scoring.Model
 	due       []int64
 	waiting   [2]int64
-	down      error // of the store
-	gone      error // of the log
+	down      atomic.Bool // the store does not answer
+	gone      error       // of the log
 	now       int64
+}
+
+func (w *world) fault() error {
+	if w.down.Load() {
+		return errors.New("refused")
+	}
+	return nil
 }
 
 func (w *world) Partitions(context.Context) ([]engine.Partition, []string, error) {
@@ -58,15 +66,15 @@ func (w *world) Read(_ context.Context, _ engine.Partition, from int64, take fun
 }
 
 func (w *world) Positions(context.Context) ([]map[engine.Partition]int64, error) {
-	return w.shards, w.down
+	return w.shards, w.fault()
 }
-func (w *world) NextDue(context.Context, []int) ([]int64, error) { return w.due, w.down }
+func (w *world) NextDue(context.Context, []int) ([]int64, error) { return w.due, w.fault() }
 func (w *world) Load(_ context.Context, _ int, accounts []string) ([]engine.Record, error) {
 	out := make([]engine.Record, len(accounts))
 	for i, a := range accounts {
 		out[i].Account = a
 	}
-	return out, w.down
+	return out, w.fault()
 }
 
 func (w *world) ResolveAliases(_ context.Context, domains []string) (map[string]string, error) {
@@ -76,15 +84,15 @@ func (w *world) ResolveAliases(_ context.Context, domains []string) (map[string]
 			out[d] = account(1)
 		}
 	}
-	return out, w.down
+	return out, w.fault()
 }
 
 func (w *world) Waiting(context.Context) (entries, oldest int64, err error) {
-	return w.waiting[0], w.waiting[1], w.down
+	return w.waiting[0], w.waiting[1], w.fault()
 }
-func (w *world) Stored(context.Context) (int64, bool, error) { return 1500, true, w.down }
+func (w *world) Stored(context.Context) (int64, bool, error) { return 1500, true, w.fault() }
 func (w *world) Model(context.Context) (*scoring.Model, error) {
-	return w.model, w.down
+	return w.model, w.fault()
 }
 
 // account is one of the shard.
@@ -201,7 +209,7 @@ func TestTheNextStep(t *testing.T) {
 		}, false, ""},
 		{"somebody works", func(w *world) { w.committed.At = w.now }, false, ""},
 		{"it is catching up", func(w *world) { w.committed.At = w.now; w.records[3].Time = 0 }, true, "Behind and not catching up"},
-		{"redis is away", func(w *world) { w.down = errors.New("refused") }, true, "TidemarkNothingStored"},
+		{"redis is away", func(w *world) { w.down.Store(true) }, true, "TidemarkNothingStored"},
 		{"redis was set back", func(w *world) { w.committed.Offset = 4 }, true, "TidemarkRewound"},
 		{"redis is empty", func(w *world) { w.shards = []map[engine.Partition]int64{{}, {}} }, true, "Redis after a power cut"},
 		{"a shard is empty", func(w *world) { w.shards[1] = nil }, true, "TidemarkRewound"},
@@ -285,7 +293,7 @@ func TestKeeper(t *testing.T) {
 		if got := gauges(t, k); !maps.Equal(got, want) {
 			t.Errorf("got %v, want %v", got, want)
 		}
-		w.down = errors.New("refused")
+		w.down.Store(true)
 		<-time.After(35 * time.Second)
 		want["lag_seconds"], want["lag_look_seconds"], want["outbox_age_seconds"], want["sweep_delay_seconds"] = 69, 35, 40, 42
 		if got := gauges(t, k); !maps.Equal(got, want) {
