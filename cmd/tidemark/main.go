@@ -26,6 +26,8 @@ const (
 	exitDone   = 0
 	exitFailed = 1 // failed at work
 	exitUsage  = 2 // wrong usage, configuration or model
+	exitFound  = 3 // lag and doctor: somebody must act
+	exitWarned = 4 // doctor: somebody should, one day
 )
 
 // commands are what the binary can do; one file for each.
@@ -35,6 +37,8 @@ type commands struct {
 	Score       scoreCmd       `cmd:"" help:"Score a history from files: JSON lines in, tier changes and scores out."`
 	Model       modelCmd       `cmd:"" help:"Check or show a model."`
 	Accounts    accountsCmd    `cmd:"" help:"Look at accounts: where they stand and why."`
+	Lag         lagCmd         `cmd:"" help:"Say how late it is: what waits and since when, whether anybody works, which accounts are at risk."`
+	Doctor      doctorCmd      `cmd:"" help:"Examine the deployment: Kafka, rights, Redis, memory, clocks, the model; each finding with its way out."`
 	Rebuild     rebuildCmd     `cmd:"" help:"Score the whole log again beside the live state, compare, and switch."`
 	Topics      topicsCmd      `cmd:"" help:"Make the Kafka topics, or look into one."`
 	Profiles    profilesCmd    `cmd:"" help:"Import profiles of accounts."`
@@ -98,9 +102,12 @@ func run(s *streams, args []string) int {
 // report says what went wrong and turns it into an exit code.
 func report(s *streams, err error) int {
 	var usage usageError
+	var seen found
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.As(err, &seen):
+		return int(seen)
 	case errors.As(err, &usage):
 		fmt.Fprintln(s.err, usage.Error())
 		return exitUsage

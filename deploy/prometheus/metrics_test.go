@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -60,7 +61,10 @@ func served(t *testing.T) string {
 	var out string
 	select {
 	case addr := <-ready:
-		out = scrape(t, addr)
+		// The figures of the lag come with the first look.
+		for ticker := time.NewTicker(50 * time.Millisecond); !strings.Contains(out, "tidemark_lag_records"); <-ticker.C {
+			out = scrape(t, addr)
+		}
 	case err := <-ended:
 		t.Fatalf("serve ended: %v", err)
 	}

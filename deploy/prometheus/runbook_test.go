@@ -105,7 +105,7 @@ func TestRunbookCallsKnownPrograms(t *testing.T) {
 		if !slices.Contains(known, word) {
 			t.Errorf("%s: %s is not among %q", line, word, known)
 		}
-		if word == "curl" && !regexp.MustCompile(`"http://\$INSTANCE/(healthz|readyz|metrics)"$`).MatchString(rest) {
+		if word == "curl" && !regexp.MustCompile(`"http://\$INSTANCE/(healthz|readyz|metrics|api/v1/lag)"$`).MatchString(rest) {
 			t.Errorf("%s: not an address that serve answers", line)
 		}
 		if out, err := shell(t, "set -n; "+line); err != nil {

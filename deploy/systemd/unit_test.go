@@ -35,7 +35,7 @@ func TestUnitIsWellFormed(t *testing.T) {
 			t.Errorf("%q is no section, no setting and no comment", line)
 		}
 	}
-	for _, want := range []string{"Type=exec", "ExecStart=" + program + " serve ", "DynamicUser=yes", "ProtectSystem=strict", "NoNewPrivileges=yes", "TimeoutStopSec=40"} {
+	for _, want := range []string{"Type=notify", "NotifyAccess=main", "TimeoutStartSec=infinity", "WatchdogSec=60", "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX", "ExecStart=" + program + " serve ", "DynamicUser=yes", "ProtectSystem=strict", "NoNewPrivileges=yes", "TimeoutStopSec=40"} {
 		if !strings.Contains(unit, "\n"+want) {
 			t.Errorf("the unit lacks %s", want)
 		}

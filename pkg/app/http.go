@@ -16,6 +16,7 @@ import (
 type web struct {
 	listener net.Listener
 	server   *http.Server
+	mux      *http.ServeMux // more may be handled once it can be
 	served   chan error
 }
 
@@ -41,7 +42,7 @@ func newWeb(addr string, ready func(context.Context) error, notes func() []strin
 		}
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	w := &web{listener, &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, make(chan error, 1)}
+	w := &web{listener, &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, mux, make(chan error, 1)}
 	go func() { w.served <- w.server.Serve(listener) }()
 	return w, nil
 }

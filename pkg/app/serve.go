@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +15,7 @@ import (
 	"tidemark/pkg/config"
 	"tidemark/pkg/engine"
 	"tidemark/pkg/failpoint"
+	"tidemark/pkg/lag"
 	"tidemark/pkg/modelfile"
 	"tidemark/pkg/store/redis"
 	"tidemark/scoring"
@@ -65,6 +67,8 @@ type service struct {
 	waker     *waker
 	source    *source.Source
 	pump      *pump
+	letters   *watchedLetters
+	keeper    *lag.Keeper
 	web       *web
 }
 
@@ -75,10 +79,16 @@ type service struct {
 // When `tidemark rebuild` switches the namespace to another generation, it waits
 // for that and goes on there.
 func Serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opts Options) error {
-	err := serve(ctx, cfg, log, opts)
+	n := newNotifier(log)
+	var telling sync.WaitGroup
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	telling.Go(func() { n.Run(life, ctx.Done()) })
+	defer telling.Wait()
+	defer end()
+	err := serve(ctx, cfg, log, opts, n)
 	for errors.Is(err, errMoved) && ctx.Err() == nil {
 		log.Info().Msg("the namespace is switched to another generation, beginning anew there")
-		err = serve(ctx, cfg, log, opts)
+		err = serve(ctx, cfg, log, opts, n)
 	}
 	if errors.Is(err, errMoved) {
 		return nil
@@ -86,14 +96,16 @@ func Serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opts Opti
 	return err
 }
 
-func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opts Options) error {
+func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opts Options, n *notifier) error {
 	s := &service{cfg: cfg, opts: opts, log: log, now: opts.Now}
 	if s.now == nil {
 		s.now = failpoint.Clock(func() int64 { return time.Now().UnixMilli() })
 	}
 	err := s.open(ctx)
 	if err == nil {
+		n.running.Store(s.vital())
 		err = s.run(ctx)
+		n.running.Store(nil)
 	} else if ctx.Err() != nil {
 		err = nil // stopped while it waited or rescored: it goes on at the next start
 	}
@@ -116,6 +128,7 @@ func (s *service) open(ctx context.Context) error {
 	if s.web, err = newWeb(s.cfg.HTTP.Addr, s.ready, s.notes, s.registry); err != nil {
 		return err
 	}
+	registerReady(ctx, s.registry, s.ready)
 	if s.store, err = OpenStore(ctx, s.cfg, s.opts.Embedded, s.log); err != nil {
 		return err
 	}
@@ -145,6 +158,9 @@ func (s *service) open(ctx context.Context) error {
 		return err
 	}
 	if err := s.openSource(); err != nil {
+		return err
+	}
+	if err := s.openKeeper(); err != nil {
 		return err
 	}
 	return s.adopt(ctx)
@@ -275,9 +291,10 @@ func (s *service) openSource() error {
 		return err
 	}
 	s.source.Register(s.registry)
+	s.letters = &watchedLetters{Deadletters: newLetters(s.publisher, t.DeadLetters, s.registry)}
 	s.pump = &pump{
 		rewinds: newRewinds(s.engine, s.tiers, t.AccountTiers, s.registry, s.log),
-		source:  s.source, engine: s.engine, letters: newLetters(s.publisher, t.DeadLetters, s.registry),
+		source:  s.source, engine: s.engine, letters: s.letters,
 		tide: newTide(s.store, s.cfg.Engine.MaxLead.Milliseconds()), servers: s.store, common: common{s.store, s.model}, blind: map[string]bool{}, state: s.state, log: s.log, now: s.now,
 		users: newResolver(s.cfg, s.store, s.people, s.engine),
 		guard: newGuard(s.cfg.Events.Guard, s.cfg.Kafka.InputTopics(), s.registry, s.log),
@@ -347,6 +364,7 @@ func (s *service) run(ctx context.Context) error {
 	group.Go(func() error { return s.leases.Run(failed) })
 	group.Go(func() error { return s.waker.Run(failed) })
 	group.Go(func() error { return s.listen(failed) })
+	group.Go(func() error { return s.keeper.Run(failed) })
 
 	err := s.pump.Run(reading, work)
 	endReading()
@@ -383,6 +401,9 @@ func (s *service) ready(ctx context.Context) error {
 		return err
 	}
 	// Ready implies that everything was opened.
+	if s.store.Replaced() {
+		return errors.New("redis was restarted or replaced: beginning anew with it")
+	}
 	if err := s.store.Ping(ctx); err != nil {
 		return errors.New("redis does not answer")
 	}

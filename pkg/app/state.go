@@ -63,3 +63,11 @@ func (s *state) ready() error {
 	}
 	return nil
 }
+
+// goesOn reports whether a round has ended since, or the instance is between two
+// assignments: then it waits for others.
+func (s *state) goesOn(since time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.member || s.last.After(since)
+}

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 
 	"tidemark/pkg/engine"
+	"tidemark/streams/survey"
 )
 
 // check returns an OffsetError if the log does not hold offset, its end being an
@@ -112,8 +114,9 @@ func (s *Source) committed(ctx context.Context, parts []engine.Partition) (map[e
 
 func (s *Source) commit(ctx context.Context, m member, offsets map[engine.Partition]int64) error {
 	topics := make(map[string][]kafka.OffsetCommit)
+	note := survey.Stamp(time.Now())
 	for p, offset := range offsets {
-		topics[p.Topic] = append(topics[p.Topic], kafka.OffsetCommit{Partition: p.ID, Offset: offset})
+		topics[p.Topic] = append(topics[p.Topic], kafka.OffsetCommit{Partition: p.ID, Offset: offset, Metadata: note})
 	}
 	res, err := s.client.OffsetCommit(ctx, &kafka.OffsetCommitRequest{GroupID: s.cfg.Group, GenerationID: m.generation, MemberID: m.id, Topics: topics})
 	if err != nil {

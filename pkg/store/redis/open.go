@@ -22,6 +22,16 @@ func Open(ctx context.Context, cfg Config, log zerolog.Logger) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, refused(err)
 	}
+	s := newStore(cfg, log)
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open redis: %w", err), s.Close())
+	}
+	s.log.Info().Str("namespace", cfg.Namespace).Int("shards", s.Shards()).Int("generation", s.keys.generation).Bool("fresh", s.fresh).Msg("store is open")
+	return s, nil
+}
+
+// newStore is a Store that has not asked anybody anything.
+func newStore(cfg Config, log zerolog.Logger) *Store {
 	s := &Store{
 		cfg: cfg, log: log.With().Str("component", "store").Logger(),
 		scripts: newScripts(cfg.Embedded), process: processName(),
@@ -29,11 +39,7 @@ func Open(ctx context.Context, cfg Config, log zerolog.Logger) (*Store, error) {
 	}
 	s.keys.base = cfg.Namespace
 	s.client = newClient(cfg, s.servers.onConnect(s.scripts, cfg.Embedded))
-	if err := s.start(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open redis: %w", err), s.Close())
-	}
-	s.log.Info().Str("namespace", cfg.Namespace).Int("shards", s.Shards()).Int("generation", s.keys.generation).Bool("fresh", s.fresh).Msg("store is open")
-	return s, nil
+	return s
 }
 
 func (s *Store) start(ctx context.Context) error {
