@@ -10,6 +10,7 @@ const (
 	KindErasure               // contact.erased: one person is forgotten
 	KindTombstone             // the whole account is erased
 	KindOutcome               // outcome.*: kept for backtests, never scored
+	KindMerge                 // account.merged: the account goes into another
 )
 
 // Event is one input, decoded and checked: whatever is in it obeys SPEC 1.
@@ -45,6 +46,8 @@ type Event struct {
 	// Erased are the identities that a KindErasure names: id and lower-cased
 	// e-mail address, one or both.
 	Erased []string
+	// Into is the account that a KindMerge goes into, never Account itself.
+	Into string
 }
 
 // Contact is the person an event names, as the event names them.
