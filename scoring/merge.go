@@ -2,6 +2,7 @@ package scoring
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 )
 
@@ -33,6 +34,9 @@ func (a *Account) Into() string { return a.into }
 
 // Estate is what a merged account left and its heir may not have yet, or nil.
 func (a *Account) Estate() *Estate { return a.estate }
+
+// Nameless reports whether the account has events and nothing that says who it is.
+func (a *Account) Nameless() bool { return a.profile == nil && len(a.sums) > 0 }
 
 // Settle notes that the heir has the estate, stored.
 func (a *Account) Settle() { a.estate = nil }
@@ -225,4 +229,26 @@ func (u *unpacker) text() string {
 	text := string(u.b[:n])
 	u.b = u.b[n:]
 	return text
+}
+
+// LateIdentification is the model's `identity: {late: true}`.
+func (m *Model) LateIdentification() bool { return m.spec.Identity.Late }
+
+// MayMerge says whether a merge that names two accounts makes sense. Each is given
+// with those that it went into before, one after the other: the last one of into is
+// where the loser, from[0], would go. Where it does not, why is for people, or empty
+// where there is nothing to do.
+func MayMerge(from, into []string) (ok bool, why string) {
+	loser, named := from[0], into[0]
+	switch {
+	case slices.Contains(from, named):
+		return false, "" // so it is already
+	case slices.Contains(into, loser):
+		return false, fmt.Sprintf("data.into: %q was merged into %q before: an account can't go into one that went into it", named, loser)
+	case from[len(from)-1] == into[len(into)-1]:
+		return false, "" // both went the same way
+	case len(from) > 1:
+		return false, fmt.Sprintf("subject: %q was merged into %q before: if that one is meant, name it as the subject", loser, from[1])
+	}
+	return true, ""
 }

@@ -27,6 +27,9 @@ func (l *lane) apply(ctx context.Context, s *shard, r *Round) (*work, error) {
 			return nil, err
 		}
 	}
+	if s.hold() {
+		return w, nil
+	}
 	inputs := s.unseen
 	t := &touched{}
 	for i, in := range inputs {
@@ -57,7 +60,7 @@ func (s *shard) fresh() []*Input {
 		if i == 0 || in.Partition != of {
 			of, at = in.Partition, s.positions[in.Partition]
 		}
-		if in.Offset >= at {
+		if in.row.Topic == "" && in.Offset >= at || in.row.Topic != "" && s.unseenRow(in) {
 			fresh = append(fresh, in)
 		}
 	}
@@ -84,6 +87,10 @@ func (s *shard) moves(inputs []*Input, r *Round) []Move {
 			add(in.Partition, r.Ends)
 		}
 	}
+	for _, p := range s.passing {
+		add(p, r.Ends)
+	}
+	moves = append(moves, s.rows(inputs, r)...)
 	if r.Everywhere {
 		for p := range r.Ends {
 			add(p, r.Ends)
@@ -97,6 +104,12 @@ func (s *shard) moves(inputs []*Input, r *Round) []Move {
 
 func (l *lane) applyOne(ctx context.Context, w *work, t *touched, e *entry, in *Input) error {
 	ev := in.Event
+	if ev.Kind == scoring.KindMerge { // done by identify
+		if !in.refused {
+			w.effects[scoring.Counted]++
+		}
+		return nil
+	}
 	var before *scoring.Profile
 	if ev.Kind == scoring.KindProfile || ev.Kind == scoring.KindTombstone {
 		before, _ = e.account.Profile()
