@@ -18,6 +18,8 @@ type Input struct {
 	Event     *scoring.Event
 	Partition Partition
 	Offset    int64
+	// Letter is for Hooks.Refuse: whatever it needs to bury the input.
+	Letter any
 
 	watermark int64 // the low watermark before it
 	placed    bool  // the watermark is set

@@ -29,7 +29,7 @@ func (e *Engine) identify(ctx context.Context, in *Input, until int64) error {
 	if e.hooks.Refuse == nil || e.Covered(in.Partition, in.Offset) {
 		return nil
 	}
-	return e.hooks.Refuse(ctx, in, refusal)
+	return e.retry(ctx, "refuse a merge", func() error { return e.hooks.Refuse(ctx, in, refusal) })
 }
 
 func (e *Engine) shardOf(account string) *shard {

@@ -18,7 +18,7 @@ func merged(p engine.Partition, offset int64, account, into string, at int64) en
 // Merges and late identification end as in one file too, whatever fails on the way.
 func TestTwoEnginesMergeAsOneFileDoes(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(60) {
+	for seed := range uint64(30) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(seed, 12))
@@ -57,7 +57,7 @@ func drawMerges(r *rand.Rand, log []engine.Input) []engine.Input {
 // its heir, so crossings may differ: but every event counts, and once.
 func TestTwoEnginesThatHearLateOfMergesCountTheSame(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(40) {
+	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(seed, 13))
