@@ -1,12 +1,17 @@
 package engine_test
 
 import (
+	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
 	"tidemark/pkg/engine"
+	"tidemark/pkg/store/memory"
 	"tidemark/scoring"
 )
 
@@ -75,5 +80,106 @@ func TestTwoEnginesThatHearLateOfMergesCountTheSame(t *testing.T) {
 				t.Logf("seed %d", seed)
 			}
 		})
+	}
+}
+
+// A merge across shards is whole wherever a crash cuts it.
+func TestAMergeIsWholeWhereverItIsCut(t *testing.T) {
+	t.Parallel()
+	names := apart(2)
+	loser, heir := names[0], names[1]
+	log := []engine.Input{
+		demo(web, 0, loser, start), visit(web, 1, heir, start), merged(web, 2, loser, heir, start+hour), visit(web, 3, loser, start+2*hour),
+	}
+	ended := false
+	for n := 0; !ended; n++ {
+		for _, kind := range []faultKind{diesBefore, diesAfter} {
+			s := memory.New(shards)
+			var steps atomic.Int64 // asked by all lanes
+			dying := setup{memory: s, store: &faulty{Store: s, step: func(engine.Step) faultKind {
+				if steps.Add(1) == int64(n+1) {
+					return kind
+				}
+				return fine
+			}}}.engine(t)
+			_, err := dying.Assign(t.Context(), nil, whole(web))
+			if err == nil {
+				err = dying.Process(t.Context(), round(clones(log)...))
+			}
+			ended = err == nil
+			e := setup{memory: s.Peer()}.engine(t)
+			from := assign(t, e, web)[web]
+			process(t, e, round(clones(log[from:])...))
+			want := 50*math.Exp2(-3.0/6) + 20*math.Exp2(-3.0/24) + 20*math.Exp2(-1.0/24)
+			wantScore(t, s, heir, start+3*hour, want)
+			wantScore(t, s, loser, start+3*hour, 0)
+			if got := path(outbox(t, s)[loser]); got != "C>B event B>C merge " {
+				t.Errorf("cut at step %d: the loser went %s", n, got)
+			}
+			if t.Failed() {
+				return
+			}
+		}
+	}
+}
+
+// A merge that can't be is refused once, before its position moves.
+func TestARefusedMergeIsToldOnce(t *testing.T) {
+	t.Parallel()
+	s := memory.New(shards)
+	var told []string
+	hooks := engine.Hooks{Refuse: func(_ context.Context, in *engine.Input, why string) error {
+		told = append(told, fmt.Sprint(in.Offset, " ", why))
+		return nil
+	}}
+	e := setup{memory: s, hooks: hooks}.engine(t)
+	assign(t, e, web)
+	log := []engine.Input{
+		visit(web, 0, "a", start), merged(web, 1, "a", "b", start), merged(web, 2, "b", "a", start), merged(web, 3, "a", "b", start),
+		merged(web, 4, "a", "c", start), merged(web, 5, "x", "a", start), visit(web, 6, "x", start),
+	}
+	process(t, e, round(clones(log)...))
+	process(t, e, round(clones(log)...))
+	if len(told) != 2 || !strings.HasPrefix(told[0], "2 data.into") || !strings.HasPrefix(told[1], "4 subject") {
+		t.Errorf("got %q, want the cycle and the second way", told)
+	}
+	wantScore(t, s, "b", start, 40)
+}
+
+// What came under a bare domain goes to the account whose profile declares it, where
+// the model says so, and stays there.
+func TestLateIdentification(t *testing.T) {
+	t.Parallel()
+	for _, late := range []bool{false, true} {
+		s, spec := memory.New(shards), spec()
+		spec.Identity.Late = late
+		e := setup{memory: s, model: compile(t, spec)}.engine(t)
+		assign(t, e, web, profiles)
+		process(t, e, round(
+			guest(web, 0, "acme.example", start), profile(profiles, 0, "known.example", start), visit(web, 1, "known.example", start),
+			profile(profiles, 1, "acct-42", start+1, "acme.example", "known.example", "quiet.example"),
+			guest(web, 2, "acme.example", start+2), profile(profiles, 2, "acct-77", start+3, "acme.example"), guest(web, 3, "acme.example", start+4),
+		))
+		bare, moved := 20.0, 20.0
+		if late {
+			bare, moved = 0, 40
+		}
+		at := start + 5
+		wantNear(t, s, "acme.example", at, bare)
+		wantNear(t, s, "acct-42", at, moved)
+		wantNear(t, s, "acct-77", at, 20)
+		wantNear(t, s, "known.example", at, 20)
+	}
+}
+
+// wantNear is wantScore but for what fades in milliseconds.
+func wantNear(t *testing.T, s engine.Store, name string, at int64, want float64) {
+	t.Helper()
+	m, got := compile(t, spec()), 0.0
+	if a := account(t, s, m, name); a != nil {
+		got = m.Score(a, at)
+	}
+	if math.Abs(got-want) > 1e-3 {
+		t.Errorf("score of %s: got %v, want about %v", name, got, want)
 	}
 }
