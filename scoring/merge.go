@@ -104,7 +104,7 @@ func (m *Model) Absorb(a *Account, s *Estate) Outcome {
 // inherit adds the sums and memories of another account, whose clock is not ahead.
 func (m *Model) inherit(a, from *Account, out *Outcome) {
 	for _, s := range from.sums {
-		halfLife := int64(Never) // of a signal that this model does not have
+		halfLife := Never // of a signal that this model does not have
 		if k, ok := m.signal(s.number); ok {
 			halfLife = m.signals[k].halfLife
 		}
