@@ -22,6 +22,10 @@ type Account struct {
 	people  []person
 	once    []mark
 	days    []day
+	taken   []uint64 // the estates that it took, the oldest first
+
+	into   string  // the account that it was merged into, "" for none
+	estate *Estate // what it left, until that account has it
 
 	profile     *Profile
 	profileTime int64
@@ -96,7 +100,7 @@ func (a *Account) Profile() (*Profile, int64) { return a.profile, a.profileTime 
 func (a *Account) Known() bool { return a.profile != nil || len(a.sums) > 0 }
 
 // Empty reports whether nothing is worth keeping of the account.
-func (a *Account) Empty() bool { return !a.Begun && a.Seq == 0 }
+func (a *Account) Empty() bool { return !a.Begun && a.Seq == 0 && a.into == "" }
 
 // SetProfile restores a stored profile. Model.Open must follow.
 func (a *Account) SetProfile(p *Profile, at int64) { a.profile, a.profileTime = p, at }

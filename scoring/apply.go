@@ -35,9 +35,14 @@ type Outcome struct {
 
 // Apply does one input. Crossings due at or before the low watermark happen
 // first, and those due at or before the event's own time; then the event counts,
-// and the tier is evaluated at the account's clock (SPEC 4, Time).
+// and the tier is evaluated at the account's clock (SPEC 4, Time). Nothing happens to
+// an account that was merged, nor by a KindMerge: that is for Merge and Absorb.
 func (m *Model) Apply(a *Account, e *Event, watermark int64) Outcome {
 	var out Outcome
+	if a.into != "" {
+		out.Effect = Outdated
+		return out
+	}
 	m.advance(a, watermark, &out)
 	switch e.Kind {
 	case KindProfile:
@@ -46,6 +51,7 @@ func (m *Model) Apply(a *Account, e *Event, watermark int64) Outcome {
 		m.applyErasure(a, e, &out)
 	case KindTombstone:
 		m.applyTombstone(a, e, &out)
+	case KindMerge: // see Model.Merge
 	case KindOutcome, KindNotice:
 		out.Effect = Unscored
 	default:

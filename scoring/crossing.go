@@ -13,9 +13,12 @@ const (
 	// CauseRebuild corrects what subscribers believe, after the state was built
 	// anew from the log.
 	CauseRebuild CauseKind = "rebuild"
+	// CauseMerge: an account went into another; for the crossings of both.
+	CauseMerge CauseKind = "merge"
 )
 
-// Cause is what brought a crossing about. All but Kind are set for an event only.
+// Cause is what brought a crossing about. ID, Source and Type are set for an event
+// and for a merge, Signals for an event only.
 type Cause struct {
 	Kind    CauseKind `json:"kind"`
 	ID      string    `json:"id,omitempty"`
@@ -90,6 +93,9 @@ func (m *Model) Resume(a *Account, seq uint64, to string, at int64) bool {
 	}
 	a.Seq = seq
 	a.quiet.stir()
+	if a.into != "" {
+		return true
+	}
 	number, ok := m.names.numbers[tierName(to)]
 	if !ok {
 		return true

@@ -11,6 +11,7 @@ const (
 	KindTombstone             // the whole account is erased
 	KindOutcome               // outcome.*: kept for backtests, never scored
 	KindNotice                // says who somebody is (Hint) and nothing else; no account has it
+	KindMerge                 // account.merged: the account goes into another
 )
 
 // Event is one input, decoded and checked: whatever is in it obeys SPEC 1.
@@ -48,6 +49,8 @@ type Event struct {
 	// Erased are the identities that a KindErasure names: id and lower-cased
 	// e-mail address, one or both.
 	Erased []string
+	// Into is the account that a KindMerge goes into, never Account itself.
+	Into string
 }
 
 // Hint is who acted, by the names that formats with users have for people: from such

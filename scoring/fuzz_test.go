@@ -14,7 +14,7 @@ import (
 // FuzzUnpack: no bytes panic, and what unpacks packs to bytes that stay the same.
 func FuzzUnpack(f *testing.F) {
 	m := stored(f)
-	for _, name := range []string{"unknown", "erased", "typical", "moved"} {
+	for _, name := range []string{"unknown", "erased", "typical", "moved", "heir", "merged", "settled"} {
 		f.Add(m.Pack(nil, live(f, m, name)))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -73,6 +73,16 @@ func live(t testing.TB, m *scoring.Model, name string) *scoring.Account {
 			at += 5 * hour / 10
 			do("web.view", 1, &scoring.Contact{ID: fmt.Sprint("c", i%90), Title: "CFO"})
 		}
+	case "heir":
+		a = live(t, m, "typical")
+		merge(m, live(t, m, "full"), a, start+30*day, start)
+	case "merged", "settled":
+		a = live(t, m, "typical")
+		e := &scoring.Event{Kind: scoring.KindMerge, ID: "m1", Source: "/crm", Type: "account.merged", Time: a.Clock + hour}
+		m.Merge(a, scoring.Merging{From: "acme.example", Into: "acct-42", Event: e, Watermark: a.Clock})
+		if name == "settled" {
+			a.Settle()
+		}
 	default:
 		t.Fatalf("no state named %q", name)
 	}
@@ -85,11 +95,13 @@ func live(t testing.TB, m *scoring.Model, name string) *scoring.Account {
 func TestStoredStatesStayReadable(t *testing.T) {
 	t.Parallel()
 	m := stored(t)
-	for _, name := range []string{"unknown", "erased", "typical", "moved", "full"} {
+	for _, name := range []string{"unknown", "erased", "typical", "moved", "full", "heir", "merged", "settled"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			file := filepath.Join("testdata", "state", fmt.Sprintf("v%d-%s.bin", scoring.Layout, name))
 			want := live(t, m, name)
+			// An account takes the oldest layout that says all of it.
+			layout := m.Pack(nil, want)[0]
+			file := filepath.Join("testdata", "state", fmt.Sprintf("v%d-%s.bin", layout, name))
 			if *update {
 				if err := os.WriteFile(file, m.Pack(nil, want), 0o600); err != nil {
 					t.Fatal(err)
@@ -116,7 +128,8 @@ func TestStoredStatesStayReadable(t *testing.T) {
 
 func summary(m *scoring.Model, a *scoring.Account) string {
 	next, ok := m.NextCrossing(a)
-	return fmt.Sprintf("tier %s seq %d clock %d begun %t next %d %t receipt %s", m.Tier(a), a.Seq, a.Clock, a.Begun, next, ok, describe(m.Receipt(a, a.Clock)))
+	return fmt.Sprintf("tier %s seq %d clock %d begun %t next %d %t into %q receipt %s",
+		m.Tier(a), a.Seq, a.Clock, a.Begun, next, ok, a.Into(), describe(m.Receipt(a, a.Clock)))
 }
 
 // TestTypicalStateIsSmall guards the budget of memory in Redis (ARCHITECTURE:

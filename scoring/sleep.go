@@ -33,6 +33,6 @@ func (m *Model) Wake(a *Account, state []byte, s Asleep) error {
 func (a *Account) clear() {
 	*a = Account{
 		left: a.left[:0], sums: a.sums[:0], surges: a.surges[:0],
-		people: a.people[:0], once: a.once[:0], days: a.days[:0],
+		people: a.people[:0], once: a.once[:0], days: a.days[:0], taken: a.taken[:0],
 	}
 }

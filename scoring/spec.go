@@ -21,7 +21,15 @@ type Spec struct {
 	Tiers     []TierSpec // best first; the last has no Min
 
 	PublishAttributes []string
+	Identity          IdentitySpec
 	Portfolio         *PortfolioSpec // nil: none
+}
+
+// IdentitySpec says which account an event is of, beyond what it names.
+type IdentitySpec struct {
+	// Late: what came under a bare domain goes to the account whose profile declares
+	// that domain later.
+	Late bool
 }
 
 // ICPSpec is the ideal customer profile.

@@ -11,7 +11,10 @@ import (
 
 // Layout is the version of the packed state that this program writes. Older
 // layouts stay readable; a newer one is refused.
-const Layout = 1
+const Layout = 2
+
+// plainLayout is written where nothing needs more: an older program reads it.
+const plainLayout = 1
 
 // ErrNewerLayout is returned by Unpack for a state that a newer program wrote.
 // The caller must not touch the account: upgrade the program.
@@ -23,12 +26,36 @@ var errBroken = errors.New("broken state")
 // Pack appends the account's state, its profile left out, to dst. Instants are
 // written as distances from the clock, which keeps them short.
 func (m *Model) Pack(dst []byte, a *Account) []byte {
-	dst = append(dst, Layout)
+	layout := byte(plainLayout)
+	if a.into != "" || len(a.taken) > 0 {
+		layout = Layout
+	}
+	dst = append(dst, layout)
 	dst = binary.AppendUvarint(dst, a.Seq)
-	if !a.Begun {
+	switch {
+	case a.into != "":
+		return m.packMerged(append(dst, 2), a)
+	case !a.Begun:
 		return append(dst, 0)
 	}
 	p := packer{append(dst, 1), a.Clock}
+	p.body(m, a)
+	if layout > plainLayout {
+		p.count(len(a.taken))
+		for _, id := range a.taken {
+			p.hash(id)
+		}
+	}
+	return p.b
+}
+
+type packer struct {
+	b     []byte
+	clock int64
+}
+
+// body writes all that an account is but for its seq.
+func (p *packer) body(m *Model, a *Account) {
 	p.b = binary.AppendVarint(p.b, a.Clock)
 	p.tier(a)
 	p.count(len(a.sums))
@@ -64,12 +91,6 @@ func (m *Model) Pack(dst []byte, a *Account) []byte {
 			p.hash(id)
 		}
 	}
-	return p.b
-}
-
-type packer struct {
-	b     []byte
-	clock int64
 }
 
 func (p *packer) count(n int)      { p.b = binary.AppendUvarint(p.b, uint64(n)) }
@@ -125,14 +146,24 @@ func (m *Model) Unpack(data []byte) (*Account, error) {
 // unpack is Unpack into an account that was cleared.
 func (m *Model) unpack(a *Account, data []byte) error {
 	u := unpacker{b: data}
-	if layout := u.byte(); layout > Layout {
+	layout := u.byte()
+	if layout > Layout {
 		return fmt.Errorf("layout %d, this program reads up to %d: %w", layout, Layout, ErrNewerLayout)
 	} else if layout == 0 {
 		return errBroken
 	}
 	a.Seq = u.uvarint()
-	if a.Begun = u.flag(); a.Begun {
+	switch begun := u.byte(); {
+	case begun == 1:
+		a.Begun = true
 		u.body(a, m.names)
+		if layout > plainLayout {
+			a.taken = list(&u, a.taken, 8, func(id *uint64) { *id = u.hash() })
+		}
+	case begun == 2 && layout > plainLayout:
+		u.merged(a, m.names)
+	case begun != 0:
+		u.failed = true
 	}
 	if u.failed || len(u.b) > 0 {
 		return errBroken
@@ -250,14 +281,7 @@ func (u *unpacker) role(names *Names) string {
 		}
 		return name[len(roleName("")):]
 	}
-	n := u.uvarint()
-	if n > uint64(len(u.b)) {
-		u.failed, u.b = true, nil
-		return ""
-	}
-	text := string(u.b[:n])
-	u.b = u.b[n:]
-	return text
+	return u.text()
 }
 
 // packedProfile is a profile as stored. Field names are short as every account

@@ -52,6 +52,8 @@ type accountJSON struct {
 	Receipt   scoring.Receipt `json:"receipt"`
 	Profile   map[string]any  `json:"profile"`
 	Model     modelJSON       `json:"model"`
+	// MergedInto is the account that this one went into.
+	MergedInto string `json:"merged_into,omitempty"`
 }
 
 type nextTierJSON struct {
@@ -75,7 +77,7 @@ func (c *accountsGetCmd) Run(s *streams) error {
 	out := accountJSON{
 		Account: a.Account, At: codec.FormatTime(a.At), Score: a.Receipt.Score, Tier: a.Tier, Seq: a.Seq,
 		Clock: codec.FormatTime(a.Clock), Receipt: a.Receipt,
-		Model: modelJSON{a.Model.Name(), a.Model.Version(), a.Model.Hash()},
+		Model: modelJSON{a.Model.Name(), a.Model.Version(), a.Model.Hash()}, MergedInto: a.Into,
 	}
 	if a.Demotion != nil {
 		at := codec.FormatTime(*a.Demotion)
@@ -103,5 +105,6 @@ func (c *accountsExplainCmd) Run(s *streams) error {
 	}
 	return explain.Write(s.out, a.Account, explain.Facts{
 		At: a.At, Tier: a.Tier, Demotion: a.Demotion, NextTier: a.NextTier, NextMin: a.NextMin, Receipt: a.Receipt,
+		Into: a.Into,
 	})
 }

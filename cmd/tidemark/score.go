@@ -172,7 +172,12 @@ func (j *scoreJob) take(path string, line *offline.Line[decoded], take func(*sco
 	if bad := line.Value.bad; bad != nil {
 		return j.deadLetter(path, line.Number, line.Text, bad)
 	}
-	if err := take(line.Value.event); err != nil {
+	err := take(line.Value.event)
+	var refused *offline.Refusal
+	if errors.As(err, &refused) {
+		return j.deadLetter(path, line.Number, line.Text, &codec.Bad{Reason: codec.BadAttribute, Message: refused.Why})
+	}
+	if err != nil {
 		return fmt.Errorf("%s:%d: %w", path, line.Number, err)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 
 	"tidemark/pkg/engine"
 	"tidemark/pkg/store"
+	"tidemark/scoring"
 	"tidemark/streams/codec"
 	"tidemark/streams/sink"
 	"tidemark/streams/source"
@@ -112,7 +113,23 @@ func decode(d *codec.Decoder, r *source.Record, refused []string) source.Decoded
 	*in = codec.Record{Headers: headers}
 	lent.Put(in)
 	keepUnknown(r, events)
-	return source.Decoded{Events: events, Dead: keep(r, faults)}
+	return source.Decoded{Events: events, Dead: keep(r, faults), Spare: spare(r, events)}
+}
+
+// spare makes a dead letter of each merge: whether it can be carried out shows when
+// its turn comes, and the record is gone by then.
+func spare(r *source.Record, events []*scoring.Event) map[*scoring.Event]any {
+	var out map[*scoring.Event]any
+	for _, e := range events {
+		if e.Kind != scoring.KindMerge {
+			continue
+		}
+		if out == nil {
+			out = map[*scoring.Event]any{}
+		}
+		out[e] = keep(r, []*codec.Bad{{Reason: codec.BadAttribute}})[0]
+	}
+	return out
 }
 
 // keep makes a dead letter of each fault of a record. The record's memory is lent;

@@ -28,7 +28,10 @@ type Standing struct {
 	NextTier string
 	NextMin  float64
 	Profile  *scoring.Profile
-	Model    *scoring.Model
+	// Into is the account that this one was merged into; empty for none. Then what was
+	// known of it is there.
+	Into  string
+	Model *scoring.Model
 }
 
 // ErrNoAccount is returned by Lookup for an account that nothing is known of.
@@ -77,7 +80,7 @@ func standing(m *scoring.Model, account string, a *scoring.Account, at int64) *S
 	if at > time.Now().UnixMilli() {
 		m.Advance(a, at) // where it would stand if nothing more happened
 	}
-	out := &Standing{Account: account, At: at, Tier: m.Tier(a), Seq: a.Seq, Clock: a.Clock, Receipt: m.Receipt(a, at), Model: m}
+	out := &Standing{Account: account, At: at, Tier: m.Tier(a), Seq: a.Seq, Clock: a.Clock, Receipt: m.Receipt(a, at), Model: m, Into: a.Into()}
 	out.Profile, _ = a.Profile()
 	if at, ok := m.Demotion(a); ok {
 		out.Demotion = &at

@@ -13,6 +13,7 @@ import (
 	"tidemark/pkg/failpoint"
 	"tidemark/pkg/identity"
 	"tidemark/pkg/store/redis"
+	"tidemark/streams/sink"
 	"tidemark/streams/source"
 )
 
@@ -122,6 +123,9 @@ func stopped(err error) error {
 type hopeless struct{ error }
 
 func (h hopeless) Unwrap() error { return h.error }
+
+// Retryable has the engine give up at once.
+func (h hopeless) Retryable() bool { return false }
 
 func healing(err error) bool {
 	var setup *source.SetupError
@@ -315,7 +319,7 @@ func (p *pump) round(ctx context.Context, session *source.Session, batch *source
 		part := parts[in.Part]
 		switch {
 		case in.Event != nil:
-			r.Inputs = append(r.Inputs, engine.Input{Event: in.Event, Partition: part, Offset: in.Offset})
+			r.Inputs = append(r.Inputs, engine.Input{Event: in.Event, Partition: part, Offset: in.Offset, Letter: in.Dead})
 		case !p.engine.Covered(part, in.Offset):
 			bad = append(bad, in)
 		}
@@ -376,6 +380,21 @@ func (p *pump) bury(ctx context.Context, parts []engine.Partition, bad []source.
 		return p.disagreement(ctx)
 	}
 	return nil
+}
+
+// refuse writes the dead letter of a merge that can't be carried out.
+func (p *pump) refuse(ctx context.Context, in *engine.Input, why string) error {
+	letter, ok := in.Letter.(*sink.DeadLetter)
+	if !ok {
+		return nil
+	}
+	refused := *letter
+	refused.Message = why
+	err := p.letters.Write(ctx, []any{&refused})
+	if err != nil && !p.letters.Heals(err) {
+		return hopeless{err}
+	}
+	return err
 }
 
 // judge tells the guard what the round held of each topic.

@@ -238,7 +238,10 @@ func (s *service) owner() string {
 
 func (s *service) openEngine() error {
 	s.metrics = engine.NewMetrics(s.registry)
-	hooks := engine.Hooks{Outbox: s.wake, Owns: s.leases.Owns}
+	hooks := engine.Hooks{
+		Outbox: s.wake, Owns: s.leases.Owns,
+		Refuse: func(ctx context.Context, in *engine.Input, why string) error { return s.pump.refuse(ctx, in, why) },
+	}
 	var err error
 	s.engine, err = engine.New(
 		engine.Config{Lanes: s.cfg.Engine.Lanes, Accounts: s.cfg.Engine.CacheAccounts},

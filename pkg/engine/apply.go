@@ -28,7 +28,10 @@ func (l *lane) apply(ctx context.Context, s *shard, r *Round) (*work, error) {
 			return nil, err
 		}
 	}
-	entries := l.group(s)
+	entries, err := l.group(s)
+	if err != nil || len(s.merged) > 0 {
+		return w, err
+	}
 	w.step.Writes = make([]Write, 0, len(entries))
 	for _, e := range entries {
 		if err := l.applyTo(ctx, w, e, s.unseen); err != nil {
@@ -42,7 +45,10 @@ func (l *lane) apply(ctx context.Context, s *shard, r *Round) (*work, error) {
 // group strings the fresh inputs of each account together, in their order, and gives
 // the accounts in the order of their first. One account after the other is taken in hand
 // then, in memory that the processor has at hand too: no input concerns two.
-func (l *lane) group(s *shard) []*entry {
+//
+// Where inputs name accounts that another instance merged, nothing is to be applied:
+// shard.merged has those then.
+func (l *lane) group(s *shard) ([]*entry, error) {
 	l.next = append(l.next[:0], make([]int32, len(s.unseen))...)
 	l.list = l.list[:0]
 	for i, e := range s.found {
@@ -53,14 +59,30 @@ func (l *lane) group(s *shard) []*entry {
 			l.next[e.last-1] = int32(i + 1)
 		}
 		e.last = int32(i + 1)
+		if e.record == nil && e.tier != MergedListing {
+			continue
+		}
+		if err := l.wake(e); err != nil { // what is new in memory may have been merged
+			return nil, err
+		}
+		if into := e.account.Into(); into != "" && forwards(s.unseen[i].Event.Kind) {
+			s.meet(s.unseen[i].Event.Account, went{into, e.from})
+		}
 	}
-	return l.list
+	if len(s.merged) > 0 {
+		for _, e := range l.list {
+			e.first, e.last = 0, 0
+		}
+	}
+	return l.list, nil
 }
 
 // applyTo scores the inputs of one account and adds what is to be stored of it.
 func (l *lane) applyTo(ctx context.Context, w *work, e *entry, inputs []*Input) error {
-	if err := e.wake(l.e.model, &l.hand); err != nil {
-		return err
+	if e.account == nil {
+		if err := e.wake(l.e.model, &l.hand); err != nil {
+			return err
+		}
 	}
 	t := &touched{l.one[:0]}
 	for i := e.first; i != 0; i = l.next[i-1] {
@@ -95,7 +117,7 @@ func (s *shard) fresh() []*Input {
 		if i == 0 || in.Partition != of {
 			of, at = in.Partition, s.positions[in.Partition]
 		}
-		if in.Offset >= at {
+		if in.row.Topic == "" && in.Offset >= at || in.row.Topic != "" && s.unseenRow(in) {
 			fresh = append(fresh, in)
 		}
 	}
@@ -122,6 +144,10 @@ func (s *shard) moves(inputs []*Input, r *Round) []Move {
 			add(in.Partition, r.Ends)
 		}
 	}
+	for _, p := range s.passing {
+		add(p, r.Ends)
+	}
+	moves = append(moves, s.rows(inputs, r)...)
 	if r.Everywhere {
 		for p := range r.Ends {
 			add(p, r.Ends)
@@ -135,6 +161,12 @@ func (s *shard) moves(inputs []*Input, r *Round) []Move {
 
 func (l *lane) applyOne(ctx context.Context, w *work, t *touched, e *entry, in *Input) error {
 	ev := in.Event
+	if ev.Kind == scoring.KindMerge { // done by identify
+		if !in.refused {
+			w.effects[scoring.Counted]++
+		}
+		return nil
+	}
 	var before *scoring.Profile
 	if ev.Kind == scoring.KindProfile || ev.Kind == scoring.KindTombstone {
 		before, _ = e.account.Profile()

@@ -18,8 +18,20 @@ type Input struct {
 	Event     *scoring.Event
 	Partition Partition
 	Offset    int64
+	// Letter is for Hooks.Refuse: whatever it needs to bury the input.
+	Letter any
 
 	watermark int64 // the low watermark before it
+	placed    bool  // the watermark is set
+
+	// Of who is who.
+	joins   bool      // it may merge accounts, and must wait for all before it
+	refused bool      // the merge that it asks for can't be
+	name    string    // where the event goes to an heir: the account that it named
+	row     Partition // where that one's shard keeps the position, if it is another shard
+	late    bool      // that shard's own position is past it
+	held    bool      // it surely was not applied
+	done    bool      // it was applied before, elsewhere
 }
 
 // Round is a batch of inputs in the order in which they are to be applied.
@@ -82,6 +94,10 @@ type Hooks struct {
 	Outbox func(shard int)
 	// Owns says which shards this instance sweeps. Nil: all.
 	Owns func(shard int) bool
+	// Refuse is called for an account.merged that can't be carried out, before the
+	// position moves past it; why is for people. It returns once a dead letter is
+	// acknowledged; an error ends Process. Nil: such events are passed over.
+	Refuse func(ctx context.Context, in *Input, why string) error
 }
 
 // Engine scores. Process, Sweep, Assign and Checkpoint are for one goroutine.
@@ -99,7 +115,12 @@ type Engine struct {
 	ends map[Partition]int64
 	// loose is true while an input that came with a domain only is stored in its
 	// shard, but not every shard's position is past it.
-	loose     bool
+	loose bool
+	// ragged is true while an input is stored in its shard, but not every shard's
+	// position is past it.
+	ragged    bool
+	moved     map[string]went // merged accounts
+	waiting   []string        // those whose estates no heir has yet
 	watermark int64
 	level     int64 // the latest time of an input
 }
@@ -115,7 +136,7 @@ func New(c Config, m *scoring.Model, s Store, a Aliases, enc Encoder, h Hooks, m
 	c.Lanes = min(c.Lanes, s.Shards())
 	e := &Engine{
 		store: s, aliases: a, encoder: enc, hooks: h, outage: outage{log: log}, metrics: metrics, model: m,
-		ends: map[Partition]int64{}, watermark: UnknownWatermark, level: UnknownWatermark,
+		ends: map[Partition]int64{}, moved: map[string]went{}, watermark: UnknownWatermark, level: UnknownWatermark,
 	}
 	for i := range c.Lanes {
 		e.lanes = append(e.lanes, newLane(e, i, c.Lanes, max(c.Accounts/c.Lanes, 1)))
@@ -130,7 +151,13 @@ func (e *Engine) Model() *scoring.Model { return e.model }
 // stored state. It retries what can heal until ctx ends; an error other than
 // that of ctx, or ErrRewound, can't heal.
 func (e *Engine) Process(ctx context.Context, r Round) error {
+	if err := e.bequeathAll(ctx); err != nil {
+		return err
+	}
 	rest := r.Inputs
+	if err := e.mark(ctx, rest); err != nil {
+		return err
+	}
 	for {
 		p, err := e.part(ctx, rest)
 		if err != nil {
@@ -138,6 +165,13 @@ func (e *Engine) Process(ctx context.Context, r Round) error {
 		}
 		if p.n == len(rest) {
 			break
+		}
+		if p.joins {
+			if err := e.identify(ctx, &rest[0], r.Until); err != nil {
+				e.Forget()
+				return err
+			}
+			continue
 		}
 		ends := endsOf(rest, p.n)
 		if p.loose {
@@ -184,35 +218,104 @@ func endsOf(inputs []Input, n int) map[Partition]int64 {
 
 // run takes a round through the lanes.
 func (e *Engine) run(ctx context.Context, r Round) error {
+	var late []*Input
 	for i := range r.Inputs {
 		in := &r.Inputs[i]
-		in.watermark = max(e.watermark, min(e.level, r.Until))
-		e.level = max(e.level, in.Event.Time)
+		if !in.placed {
+			in.placed, in.watermark = true, max(e.watermark, min(e.level, r.Until))
+			e.level = max(e.level, in.Event.Time)
+		}
+		if e.forward(in); in.late && !in.done {
+			late = append(late, in)
+		}
+	}
+	if err := e.runLate(ctx, late, &r); err != nil {
+		return err
+	}
+	for i := range r.Inputs {
+		e.take(&r.Inputs[i])
+	}
+	again, err := e.runLanes(ctx, &r)
+	if err != nil {
+		return err
+	}
+	if len(again) > 0 {
+		r.Inputs = again
+		return e.run(ctx, r)
+	}
+	// Only now: no account may live past an input that it still waits for.
+	if err := e.sweep(ctx, &r); err != nil {
+		return err
+	}
+	e.past(&r)
+	return nil
+}
+
+// take gives an input to the lane of its account, unless it was applied before the
+// others, and tells the shard of the name that it came with to move past it.
+func (e *Engine) take(in *Input) {
+	if !in.late && !in.done {
 		shard := ShardOf(in.Event.Account, e.store.Shards())
 		e.lanes[shard%len(e.lanes)].take(shard, in)
 	}
+	if in.name != "" {
+		s := e.shardOf(in.name)
+		s.passing = append(s.passing, in.Partition)
+	}
+}
+
+// runLanes has the lanes do what they took. It returns the inputs of shards that did
+// nothing, as they name accounts which another instance merged meanwhile.
+func (e *Engine) runLanes(ctx context.Context, r *Round) (again []Input, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, l := range e.lanes {
-		if l.idle(&r) {
+		if l.idle(r) {
 			continue
 		}
-		group.Go(func() error { return l.run(ctx, &r) })
+		group.Go(func() error { return l.run(ctx, r) })
 	}
-	err := group.Wait()
+	if err = group.Wait(); err == nil {
+		again = e.held()
+	}
 	for _, l := range e.lanes {
 		l.end()
 	}
 	if err != nil {
 		e.Forget()
-		return err
 	}
+	return again, err
+}
+
+// sweep has the lanes advance what is due by the end of a round.
+func (e *Engine) sweep(ctx context.Context, r *Round) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, l := range e.lanes {
+		if l.due(r) {
+			group.Go(func() error { return l.runDue(ctx, r) })
+		}
+	}
+	err := group.Wait()
+	if err != nil {
+		e.Forget()
+	}
+	return err
+}
+
+// past takes note of a round that is stored.
+func (e *Engine) past(r *Round) {
 	for p, end := range r.Ends {
 		e.ends[p] = max(e.ends[p], end)
 	}
+	if len(r.Inputs) > 0 {
+		e.ragged = true
+	}
 	if r.Everywhere {
 		e.loose = false
+		e.ragged = false
+		for p, end := range e.ends {
+			e.ragged = e.ragged || r.Ends[p] < end
+		}
 	}
-	return nil
 }
 
 // Forget drops all that is remembered of accounts, so that it is loaded again.

@@ -24,6 +24,9 @@ type entry struct {
 	// The first and the last of the round's inputs of its shard, counted from 1; 0: none.
 	first, last int32
 
+	// from is where the events of a merged account began to be its heir's.
+	from map[Partition]int64
+
 	// What the work in hand has changed.
 	touched        bool
 	profileChanged bool
@@ -60,7 +63,12 @@ func (e *entry) open(m *scoring.Model, a *scoring.Account) error {
 	if err := m.Wake(a, r.State[n:], scoring.Asleep{}); err != nil {
 		return fmt.Errorf("account %q: %w", r.Account, err)
 	}
-	if r.Profile != nil {
+	if r.Profile != nil && a.Into() != "" {
+		var err error
+		if e.from, err = unpackFrom(r.Profile); err != nil {
+			return fmt.Errorf("account %q: %w", r.Account, err)
+		}
+	} else if r.Profile != nil {
 		p, at, err := scoring.UnpackProfile(r.Profile)
 		if err != nil {
 			return fmt.Errorf("account %q: %w", r.Account, err)
@@ -117,6 +125,9 @@ func Read(m *scoring.Model, r Record) (*scoring.Account, error) {
 // listed is the tier under which the account is listed. The last tier is not: it
 // is where everybody else is, and a scan finds them.
 func listed(m *scoring.Model, a *scoring.Account) string {
+	if a.Into() != "" {
+		return MergedListing
+	}
 	if tier := m.Tier(a); tier != m.LastTier() {
 		return tier
 	}
@@ -150,7 +161,13 @@ func (e *entry) write(m *scoring.Model, version uint64, buf []byte, swept int64)
 	buf = m.Pack(binary.AppendUvarint(buf, armed), e.account)
 	w.State = buf[start:len(buf):len(buf)]
 	e.keep(w.State)
-	if e.profileChanged {
+	if e.profileChanged && e.from != nil {
+		packed, err := packFrom(e.from)
+		if err != nil {
+			return Write{}, buf, fmt.Errorf("account %q: %w", e.name, err)
+		}
+		w.Profile = packed
+	} else if e.profileChanged {
 		w.Profile = []byte{}
 		if p, at := e.account.Profile(); p != nil {
 			packed, err := scoring.PackProfile(p, at)

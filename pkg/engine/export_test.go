@@ -1,5 +1,7 @@
 package engine
 
+import "context"
+
 // Cached is how many decoded accounts are in memory.
 func (e *Engine) Cached() (n int) {
 	for _, l := range e.lanes {
@@ -7,3 +9,6 @@ func (e *Engine) Cached() (n int) {
 	}
 	return n
 }
+
+// Learn has the engine know of the merges that others did.
+func (e *Engine) Learn(ctx context.Context) error { return e.learn(ctx) }

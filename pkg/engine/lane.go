@@ -46,6 +46,9 @@ type shard struct {
 	found    []*entry
 	entries  []*entry // memory of found, used again
 	sweeping []string // accounts that were found to be due; nil: to be looked up
+
+	passing []Partition     // of the round's inputs that came with a name of the shard, and went to an heir
+	merged  map[string]went // accounts that inputs name and another instance merged: nothing was applied
 }
 
 func newLane(e *Engine, index, lanes, bound int) *lane {
@@ -72,6 +75,7 @@ func (l *lane) end() {
 		clear(s.inputs)
 		clear(s.unseen)
 		s.inputs, s.unseen, s.found = s.inputs[:0], s.unseen[:0], nil
+		s.passing, s.merged = s.passing[:0], nil
 	}
 }
 
@@ -86,12 +90,25 @@ func (l *lane) idle(r *Round) bool {
 		return false
 	}
 	for _, s := range l.shards {
-		if len(s.inputs) > 0 || s.due <= r.Watermark && l.e.owns(s.number) {
+		if s.busy() {
 			return false
 		}
 	}
 	return true
 }
+
+// due reports whether the round has accounts for the lane to sweep.
+func (l *lane) due(r *Round) bool {
+	for _, s := range l.shards {
+		if s.due <= r.Watermark && l.e.owns(s.number) {
+			return true
+		}
+	}
+	return false
+}
+
+// busy reports whether the round in hand has something for the shard.
+func (s *shard) busy() bool { return len(s.inputs) > 0 || len(s.passing) > 0 }
 
 func (l *lane) nextDue() int64 {
 	due := NoDue
@@ -114,12 +131,11 @@ func (l *lane) forget(s *shard) {
 	s.found, s.sweeping = nil, nil
 }
 
-// run applies the round's inputs to the lane's shards and commits them, then
-// sweeps what is due.
+// run applies the round's inputs to the lane's shards and commits them.
 func (l *lane) run(ctx context.Context, r *Round) error {
 	var busy []*shard
 	for _, n := range l.order {
-		if s := l.shards[n]; len(s.inputs) > 0 || r.Everywhere {
+		if s := l.shards[n]; s.busy() || r.Everywhere {
 			busy = append(busy, s)
 		}
 	}
@@ -131,10 +147,15 @@ func (l *lane) run(ctx context.Context, r *Round) error {
 		return err
 	}
 	l.shrink()
+	return nil
+}
+
+// runDue sweeps what is due by the end of the round.
+func (l *lane) runDue(ctx context.Context, r *Round) error {
 	if r.Behind && time.Since(l.swept) < sweepPause {
 		return nil
 	}
-	err = l.sweep(ctx, r.Watermark)
+	err := l.sweep(ctx, r.Watermark)
 	l.swept = time.Now()
 	return err
 }

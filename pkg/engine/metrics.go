@@ -28,6 +28,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	crossings := counters(r, "tidemark_engine_crossings_total", "Tier changes by cause, counted once stored.", "cause")
 	for _, c := range []scoring.CauseKind{
 		scoring.CauseEvent, scoring.CauseDecay, scoring.CauseProfile, scoring.CauseModel, scoring.CauseErasure, scoring.CauseRebuild,
+		scoring.CauseMerge,
 	} {
 		m.crossings[c] = crossings.WithLabelValues(string(c))
 	}

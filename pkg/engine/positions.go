@@ -40,8 +40,12 @@ func (e *Engine) Assign(ctx context.Context, committed map[Partition]int64, boun
 	e.Forget()
 	clear(e.ends)
 	e.watermark, e.level = UnknownWatermark, UnknownWatermark
-	// What came with a domain before this session may be read again in it.
-	e.loose = true
+	// What came with a domain before this session may be read again in it, and so
+	// may what came before a merge.
+	e.loose, e.ragged = true, true
+	if err := e.learn(ctx); err != nil {
+		return nil, err
+	}
 	from := make(map[Partition]int64, len(bounds))
 	fresh := map[Partition]int64{}
 	for p, b := range bounds {

@@ -14,6 +14,8 @@ type part struct {
 	// before, and who has a domain may change with the next: all shards must stand
 	// past them then, or a repeat after a crash could find another account.
 	loose bool
+	// joins is true when the first input may say who is who, and now is the time.
+	joins bool
 }
 
 // part resolves the accounts of the inputs that may run now. An input that needs
@@ -47,6 +49,10 @@ func (e *Engine) cut(inputs []Input) (p part, domains []string) {
 	claimed, loose := false, e.loose
 	for i, in := range inputs {
 		switch ev := in.Event; {
+		case in.joins && i == 0 && !e.ragged:
+			return part{joins: true}, nil
+		case in.joins:
+			return part{n: i, loose: true}, domains
 		case ev.Account == "" && claimed:
 			return part{n: i}, domains
 		case ev.Account == "":

@@ -36,6 +36,11 @@ type Store interface {
 	// NextDue returns the earliest due instant of each shard asked for, or
 	// NoDue where nothing is due ever.
 	NextDue(ctx context.Context, shards []int) ([]int64, error)
+
+	// AccountsByTier returns at most limit accounts of a listing by tier (see
+	// Write.Tier), beginning after cursor ("" at the start), and the cursor of the
+	// rest, "" at the end. One that stays in it meanwhile is listed exactly once.
+	AccountsByTier(ctx context.Context, tier, cursor string, limit int) (accounts []string, next string, err error)
 }
 
 // Partition names one partition of one input topic.

@@ -23,10 +23,15 @@ type Facts struct {
 	NextTier string // empty in the best tier
 	NextMin  float64
 	Receipt  scoring.Receipt
+	Into     string // the account that it was merged into, empty for none
 }
 
 // Write tells where the account's score comes from and what comes next.
 func Write(w io.Writer, account string, f Facts) error {
+	if f.Into != "" {
+		_, err := fmt.Fprintf(w, "%s was merged into %s: its events count there, and its history ended in tier %s.\n", account, f.Into, f.Tier)
+		return err
+	}
 	_, err := fmt.Fprintf(w, "%s is in tier %s with %s points on %s.\n\n%s\n\n%s\n",
 		account, f.Tier, points(f.Receipt.Score), day(f.At), arithmetic(&f.Receipt).Render(), strings.Join(outlook(f), "\n"))
 	return err

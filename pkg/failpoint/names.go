@@ -12,6 +12,8 @@ const (
 	BeforeTrip      = "store.call"         // any other call of Redis is about to go out
 	AfterTrip       = "store.called"       // any other call of Redis has answered
 	BeforeSweep     = "engine.sweep"       // accounts are due and about to be advanced
+	EstateGiven     = "merge.given"        // an account was merged, its heir does not have what it left
+	EstateTaken     = "merge.taken"        // the heir has it, the account does not know that yet
 	RelayRead       = "relay.read"         // an outbox is read, nothing is published
 	RelayFirstAck   = "relay.first-ack"    // tier-changes has acknowledged, account-tiers may not have
 	RelaySecondAck  = "relay.second-ack"   // both topics have acknowledged, nothing is trimmed
@@ -26,6 +28,6 @@ const (
 func Names() []string {
 	return []string{
 		Assigned, LettersAcked, BeforeApply, Prepared, BeforeCommit, AfterCommit, Committed, BeforeTrip, AfterTrip, BeforeSweep,
-		RelayRead, RelayFirstAck, RelaySecondAck, RelayTrimmed, BeforeMark, Checkpointed, GroupCommitted, BeforeGroupStop,
+		EstateGiven, EstateTaken, RelayRead, RelayFirstAck, RelaySecondAck, RelayTrimmed, BeforeMark, Checkpointed, GroupCommitted, BeforeGroupStop,
 	}
 }

@@ -27,6 +27,7 @@ func decode(root *yamltree.Node, s *scoring.Spec, faults *yamltree.Faults) {
 		{"score", d.score(&s.Score)},
 		{"tiers", yamltree.ListOf(&d.Decoder, &s.Tiers, d.tier)},
 		{"publish_attributes", d.Texts(&s.PublishAttributes)},
+		{"identity", d.identity(&s.Identity)},
 		{"portfolio", yamltree.Optional(&s.Portfolio, d.portfolio)},
 	})(root, "")
 }

@@ -29,6 +29,7 @@ type Runner struct {
 	spool   *spool
 	lanes   []*lane
 	aliases map[string]alias
+	moved   map[string]string // merged accounts, each with the one that it went into
 	// latest is the latest event time read: the arrival of the next event and
 	// the low watermark.
 	latest  int64
@@ -63,7 +64,7 @@ type Score struct {
 func New(m *scoring.Model, until int64, enc Encoder, spoolFile io.ReadWriteSeeker) *Runner {
 	r := &Runner{
 		model: m, until: until, encoder: enc, spool: &spool{file: spoolFile},
-		lanes: make([]*lane, runtime.GOMAXPROCS(0)), aliases: map[string]alias{},
+		lanes: make([]*lane, runtime.GOMAXPROCS(0)), aliases: map[string]alias{}, moved: map[string]string{},
 	}
 	for i := range r.lanes {
 		r.lanes[i] = &lane{Runner: r, accounts: map[string]*account{}}
@@ -115,6 +116,10 @@ func (r *Runner) Event(e *scoring.Event) error {
 	if e.Account == "" {
 		in.event.Account = r.resolve(e.Domain)
 	}
+	if e.Kind == scoring.KindMerge {
+		return r.merge(&in)
+	}
+	r.forward(&in.event)
 	if e.Kind == scoring.KindProfile || e.Kind == scoring.KindTombstone {
 		return r.profile(&in)
 	}
@@ -137,6 +142,9 @@ func (r *Runner) profile(in *input) error {
 		return err
 	}
 	before, _ := a.Profile()
+	if err := r.moveIn(in, a); err != nil {
+		return err
+	}
 	out, err := l.apply(in)
 	if err == nil && out.ProfileChanged {
 		r.claim(&in.event, before)

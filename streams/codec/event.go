@@ -13,6 +13,7 @@ import (
 const (
 	typeProfile   = "account.profile"
 	typeErasure   = "contact.erased"
+	typeMerge     = "account.merged"
 	outcomePrefix = "outcome."
 )
 
@@ -44,6 +45,8 @@ func (d *Decoder) fill(e *envelope, event *scoring.Event) (fault *Bad) {
 		return e.fillProfile(event)
 	case scoring.KindErasure:
 		return e.fillErasure(event)
+	case scoring.KindMerge:
+		return e.fillMerge(event)
 	}
 	return e.fillActivity(event, d.rules.Reads)
 }
@@ -54,6 +57,8 @@ func kindOf(typ string) scoring.Kind {
 		return scoring.KindProfile
 	case typ == typeErasure:
 		return scoring.KindErasure
+	case typ == typeMerge:
+		return scoring.KindMerge
 	case strings.HasPrefix(typ, outcomePrefix):
 		return scoring.KindOutcome
 	}

@@ -41,6 +41,9 @@ type Decoded struct {
 	// for each bad event of several. They come after the events, as inputs of their own;
 	// the source does not look into them.
 	Dead []any
+	// Spare are the dead letters of events that may yet be refused when their turn
+	// comes. They go with their events.
+	Spare map[*scoring.Event]any
 }
 
 // Want says what a call of Session.Next asks for.
@@ -55,7 +58,7 @@ type Want struct {
 	NotAfter int64
 }
 
-// Input is one event or one dead letter.
+// Input is one event or one dead letter; an event may have a letter to spare.
 type Input struct {
 	Event *scoring.Event
 	// Part is the partition it came from: an index into Session.Partitions.

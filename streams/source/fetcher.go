@@ -135,7 +135,7 @@ func (f *fetcher) decode(entries []entry, r *Record) []entry {
 	r.Topic, r.Partition = f.partition.Topic, f.partition.ID
 	d := f.session.source.decode(r)
 	for _, e := range d.Events {
-		entries = append(entries, entry{event: e, offset: r.Offset, stamp: r.Time, more: true})
+		entries = append(entries, entry{event: e, dead: d.Spare[e], offset: r.Offset, stamp: r.Time, more: true})
 	}
 	for _, dead := range d.Dead {
 		entries = append(entries, entry{dead: dead, offset: r.Offset, stamp: r.Time, more: true})

@@ -1,0 +1,152 @@
+package engine
+
+import (
+	"context"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"tidemark/scoring"
+)
+
+// identify does what the first of the inputs says about who is who: a merge, or a
+// profile that declares the domain of an account that has events. Everything before
+// it is stored, and past in every shard.
+func (e *Engine) identify(ctx context.Context, in *Input, until int64) error {
+	in.joins, in.watermark = false, max(e.watermark, min(e.level, until))
+	s := e.shardOf(in.Event.Account)
+	if s.positions[in.Partition] > in.Offset {
+		return nil // done before
+	}
+	if in.Event.Kind == scoring.KindProfile {
+		return e.moveIn(ctx, in)
+	}
+	refusal, err := e.merge(ctx, in)
+	if err != nil || refusal == "" {
+		return err
+	}
+	in.refused = true
+	if e.hooks.Refuse == nil || e.Covered(in.Partition, in.Offset) {
+		return nil
+	}
+	return e.retry(ctx, "refuse a merge", func() error { return e.hooks.Refuse(ctx, in, refusal) })
+}
+
+func (e *Engine) shardOf(account string) *shard {
+	n := ShardOf(account, e.store.Shards())
+	return e.lanes[n%len(e.lanes)].shards[n]
+}
+
+// moveIn moves the accounts that are no more than a domain into the one whose profile
+// declares it.
+func (e *Engine) moveIn(ctx context.Context, in *Input) error {
+	ev := in.Event
+	owner, err := e.look(ctx, ev.Account)
+	if err != nil {
+		return err
+	}
+	before, at := owner.account.Profile()
+	if owner.account.Into() != "" || before != nil && ev.Time < at {
+		return nil
+	}
+	if err := e.moveAliases(ctx, ev, before); err != nil {
+		return err
+	}
+	var held map[string]string
+	err = e.retry(ctx, "look up aliases", func() (err error) {
+		held, err = e.aliases.Resolve(ctx, ev.Profile.Domains)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, domain := range ev.Profile.Domains {
+		if held[domain] != ev.Account || domain == ev.Account {
+			continue
+		}
+		a, err := e.look(ctx, domain)
+		if err != nil {
+			return err
+		}
+		if !a.account.Nameless() {
+			continue
+		}
+		x := scoring.Merging{From: domain, Into: ev.Account, Event: ev, Watermark: in.watermark}
+		if err := e.join(ctx, x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mark notes which inputs of a round may change who is who. Of profiles these are
+// the few that declare a domain under which there are events, or may be by then.
+func (e *Engine) mark(ctx context.Context, inputs []Input) error {
+	late := e.model.LateIdentification()
+	var domains missing
+	for i := range inputs {
+		switch in := &inputs[i]; {
+		case in.Event.Kind == scoring.KindMerge:
+			in.joins = true
+		case late && in.Event.Kind == scoring.KindProfile:
+			for _, d := range in.Event.Profile.Domains {
+				domains.add(d)
+			}
+		}
+	}
+	if len(domains.names) == 0 {
+		return nil
+	}
+	nameless, err := e.nameless(ctx, domains.names)
+	if err != nil {
+		return err
+	}
+	for i := range inputs {
+		in := &inputs[i]
+		if in.Event.Kind == scoring.KindProfile {
+			for _, d := range in.Event.Profile.Domains {
+				in.joins = in.joins || nameless[d] && d != in.Event.Account
+			}
+		}
+		for _, name := range [...]string{e.heir(in.Event.Account), in.Event.Domain, e.heir(in.Event.Into)} {
+			if domains.seen[name] {
+				nameless[name] = true // by now it may have events
+			}
+		}
+	}
+	return nil
+}
+
+// nameless are those of the accounts that have events and no profile of their own.
+func (e *Engine) nameless(ctx context.Context, names []string) (map[string]bool, error) {
+	byShard := map[int][]string{}
+	for _, name := range names {
+		n := ShardOf(name, e.store.Shards())
+		byShard[n] = append(byShard[n], name)
+	}
+	var mu sync.Mutex // guards found: shards are asked at once
+	found := map[string]bool{}
+	group, ctx := errgroup.WithContext(ctx)
+	for n, names := range byShard {
+		l := e.lanes[n%len(e.lanes)]
+		group.Go(func() error {
+			records, err := l.load(ctx, l.shards[n], names)
+			if err != nil {
+				return err
+			}
+			for _, r := range records {
+				a, err := Read(e.model, r)
+				if err != nil {
+					return err
+				}
+				if a != nil && a.Nameless() {
+					mu.Lock()
+					found[r.Account] = true
+					mu.Unlock()
+				}
+			}
+			return nil
+		})
+	}
+	return found, group.Wait()
+}

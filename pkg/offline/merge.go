@@ -1,0 +1,104 @@
+package offline
+
+import "tidemark/scoring"
+
+// Refusal is the error of Event for an account.merged that can't be carried out. The
+// history goes on without it.
+type Refusal struct {
+	Why string // for people
+}
+
+// Error implements error.
+func (r *Refusal) Error() string { return r.Why }
+
+// forward gives an event that names a merged account to the one that it went into.
+// Profiles and tombstones speak of an account that is no more.
+func (r *Runner) forward(e *scoring.Event) {
+	if e.Kind == scoring.KindProfile || e.Kind == scoring.KindTombstone {
+		return
+	}
+	way := r.way(e.Account)
+	e.Account = way[len(way)-1]
+}
+
+// way is an account and those that it went into, one after the other.
+func (r *Runner) way(account string) []string {
+	way := []string{account}
+	for {
+		next, ok := r.moved[way[len(way)-1]]
+		if !ok {
+			return way
+		}
+		way = append(way, next)
+	}
+}
+
+// merge does an account.merged, by itself: whose an event is depends on it.
+func (r *Runner) merge(in *input) error {
+	from, into := r.way(in.event.Account), r.way(in.event.Into)
+	if ok, why := scoring.MayMerge(from, into); why != "" {
+		return &Refusal{why}
+	} else if !ok {
+		r.lane(from[0]).tally.Counted++
+		return nil
+	}
+	if err := r.run(); err != nil {
+		return err
+	}
+	r.lane(from[0]).tally.Counted++
+	return r.join(scoring.Merging{From: from[0], Into: into[len(into)-1], Event: &in.event, Watermark: in.watermark})
+}
+
+// join merges one account into another. No lane may be running.
+func (r *Runner) join(x scoring.Merging) error {
+	loser, heir := r.lane(x.From), r.lane(x.Into)
+	a, b := loser.account(x.From), heir.account(x.Into)
+	if err := loser.settle(x.From, a, x.Event.Time); err != nil {
+		return err
+	}
+	p, at := a.Profile()
+	out := r.model.Merge(a.Account, x)
+	if err := loser.keep(x.From, out); err != nil {
+		return err
+	}
+	r.moved[x.From] = x.Into
+	if p != nil {
+		for _, d := range p.Domains {
+			if r.aliases[d].account == x.From {
+				r.aliases[d] = alias{x.Into, max(at, x.Event.Time)}
+			}
+		}
+	}
+	estate := a.Estate()
+	if estate == nil {
+		return nil
+	}
+	a.Settle()
+	if err := heir.settle(x.Into, b, x.Event.Time); err != nil {
+		return err
+	}
+	return heir.keep(x.Into, r.model.Absorb(b.Account, estate))
+}
+
+// moveIn moves the accounts that are no more than a domain into the one whose profile
+// declares it, where the model says so.
+func (r *Runner) moveIn(in *input, owner *account) error {
+	e := &in.event
+	before, at := owner.Profile()
+	if !r.model.LateIdentification() || e.Kind != scoring.KindProfile || owner.Into() != "" || before != nil && e.Time < at {
+		return nil
+	}
+	r.claim(e, before)
+	for _, d := range e.Profile.Domains {
+		if d == e.Account || r.aliases[d].account != e.Account || r.moved[d] != "" {
+			continue
+		}
+		if a, ok := r.lane(d).accounts[d]; !ok || !a.Nameless() {
+			continue
+		}
+		if err := r.join(scoring.Merging{From: d, Into: e.Account, Event: e, Watermark: in.watermark}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,254 @@
+package scoring
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+)
+
+// Merging says which account goes into which, and why.
+type Merging struct {
+	From, Into string
+	// Event is the account.merged, or the profile of Into that names From among its
+	// domains. Of two mergings of From with the same event the second has no effect.
+	Event *Event
+	// Watermark is the low watermark at its arrival.
+	Watermark int64
+}
+
+// Estate is what a merged account leaves to another: all that its events made of
+// it. It is complete by itself, so it may travel and arrive again.
+type Estate struct {
+	id        uint64 // by which the heir knows that it has it
+	watermark int64
+	cause     Cause
+	account   Account // clock, sums, surges, people, windows and identities
+}
+
+// maxTaken bounds the memory of estates. It has to last from when an heir takes
+// one until its account has noted that: a moment, or an outage.
+const maxTaken = 64
+
+// Into is the account that this one was merged into, "" for none.
+func (a *Account) Into() string { return a.into }
+
+// Estate is what a merged account left and its heir may not have yet, or nil.
+func (a *Account) Estate() *Estate { return a.estate }
+
+// Nameless reports whether the account has events and nothing that says who it is.
+func (a *Account) Nameless() bool { return a.profile == nil && len(a.sums) > 0 }
+
+// Settle notes that the heir has the estate, stored.
+func (a *Account) Settle() { a.estate = nil }
+
+// Merge ends the history of an account that goes into another: crossings due at or
+// before the low watermark and the event's time happen first, then the one to the
+// lowest tier. What is left is its seq, where it went, and its Estate, which the
+// heir must get by Absorb. An account that was merged before stays as it is.
+func (m *Model) Merge(a *Account, x Merging) Outcome {
+	var out Outcome
+	if a.into != "" {
+		out.Effect = Duplicate
+		return out
+	}
+	left := Account{Seq: a.Seq, into: x.Into}
+	if a.Begun {
+		m.advance(a, x.Watermark, &out)
+		m.enter(a, x.Event.Time, &out)
+		left.estate = a.estateOf(&x)
+		if m.tier(a) != m.last() {
+			var r reading
+			m.read(&r, a, a.Clock)
+			out.Crossings = append(out.Crossings, m.move(a, &r, verdict{move: true, to: m.last()}, left.estate.cause))
+			left.Seq = a.Seq
+		}
+	}
+	out.Changed, out.ProfileChanged = true, a.profile != nil
+	*a = left
+	m.Open(a)
+	return out
+}
+
+func (a *Account) estateOf(x *Merging) *Estate {
+	e := x.Event
+	return &Estate{
+		id:        mix(fnvString(Identity(e.Source, e.ID), x.From)),
+		watermark: x.Watermark,
+		cause:     Cause{Kind: CauseMerge, ID: e.ID, Source: e.Source, Type: e.Type},
+		account:   Account{Clock: a.Clock, Begun: true, sums: a.sums, surges: a.surges, people: a.people, once: a.once, days: a.days},
+	}
+}
+
+// Absorb adds what a merged account left to its heir, as if the heir had had those
+// events itself: crossings that were due when the merge arrived happen first, the
+// clock moves to the merge, the sums are added, the tier is evaluated. An estate
+// that was taken before changes nothing.
+func (m *Model) Absorb(a *Account, s *Estate) Outcome {
+	var out Outcome
+	if slices.Contains(a.taken, s.id) {
+		out.Effect = Duplicate
+		return out
+	}
+	m.advance(a, s.watermark, &out)
+	m.enter(a, s.account.Clock, &out)
+	m.inherit(a, &s.account, &out)
+	a.taken = append(a.taken, s.id)
+	if over := len(a.taken) - maxTaken; over > 0 {
+		a.taken = slices.Delete(a.taken, 0, over)
+	}
+	a.quiet.stir()
+	m.evaluate(a, func() Cause { return s.cause }, &out)
+	return out
+}
+
+// inherit adds the sums and memories of another account, whose clock is not ahead.
+func (m *Model) inherit(a, from *Account, out *Outcome) {
+	for _, s := range from.sums {
+		halfLife := Never // of a signal that this model does not have
+		if k, ok := m.signal(s.number); ok {
+			halfLife = m.signals[k].halfLife
+		}
+		a.add(s.number, s.x, s.at, halfLife)
+	}
+	for _, p := range from.surges {
+		m.inheritSurge(a, p)
+	}
+	for _, p := range from.people {
+		forgotten, _ := a.meet(p.who, p.role, p.at)
+		out.Forgotten.People += forgotten
+	}
+	out.Forgotten.Marks += a.inheritMarks(from.once)
+	out.Forgotten.Identities += a.inheritDays(from.days)
+}
+
+func (m *Model) inheritSurge(a *Account, from pair) {
+	to := a.pairOf(from.number)
+	if to == nil {
+		a.surges = append(a.surges, from)
+		return
+	}
+	at := max(to.at, from.at)
+	for i := range m.surges {
+		if s := &m.surges[i]; s.number == from.number {
+			to.short, to.long = s.at(to, at)
+			from.short, from.long = s.at(&from, at)
+		}
+	}
+	to.short, to.long, to.at = to.short+from.short, to.long+from.long, at
+}
+
+// inheritMarks adds once_per windows. What counted in both accounts stays counted.
+func (a *Account) inheritMarks(from []mark) (forgotten int) {
+	for _, m := range from {
+		if !slices.Contains(a.once, m) {
+			a.once = append(a.once, m)
+		}
+	}
+	a.expireMarks()
+	if over := len(a.once) - maxMarks; over > 0 {
+		slices.SortStableFunc(a.once, func(x, y mark) int { return int(min(max(x.end-y.end, -1), 1)) })
+		a.once = slices.Delete(a.once, 0, over)
+		return over
+	}
+	return 0
+}
+
+// inheritDays adds identities. Where a day has too many, the latest of both stay.
+func (a *Account) inheritDays(from []day) (forgotten int) {
+	newest := never
+	for _, d := range slices.Concat(a.days, from) {
+		newest = max(newest, d.number)
+	}
+	old := func(d day) bool { return d.number < newest-identityDays }
+	a.days = slices.DeleteFunc(a.days, old)
+	for _, d := range from {
+		if old(d) {
+			continue
+		}
+		i := slices.IndexFunc(a.days, func(x day) bool { return x.number == d.number })
+		if i < 0 {
+			a.days = append(a.days, day{d.number, slices.Clone(d.ids)}) // memory of accounts is used again
+			continue
+		}
+		fresh := slices.DeleteFunc(slices.Clone(d.ids), func(id uint64) bool { return slices.Contains(a.days[i].ids, id) })
+		var lost int
+		a.days[i].ids, lost = latest(a.days[i].ids, fresh)
+		forgotten += lost
+	}
+	return forgotten
+}
+
+// latest joins two lists of identities, the oldest first, within the bound.
+func latest(x, y []uint64) (ids []uint64, forgotten int) {
+	over := len(x) + len(y) - maxIdentities
+	if over <= 0 {
+		return append(x, y...), 0
+	}
+	keep := max(maxIdentities-len(y), min(len(x), maxIdentities/2))
+	x = x[len(x)-keep:]
+	y = y[len(y)-(maxIdentities-keep):]
+	return slices.Concat(x, y), over
+}
+
+// packMerged writes what is left of a merged account behind its seq.
+func (m *Model) packMerged(dst []byte, a *Account) []byte {
+	p := packer{b: dst}
+	p.text(a.into)
+	if p.flag(a.estate != nil) {
+		s := a.estate
+		p.hash(s.id)
+		p.b = binary.AppendVarint(p.b, s.watermark)
+		p.text(s.cause.ID)
+		p.text(s.cause.Source)
+		p.text(s.cause.Type)
+		p.clock = s.account.Clock
+		p.body(m, &s.account)
+	}
+	return p.b
+}
+
+func (u *unpacker) merged(a *Account, names *Names) {
+	a.into = u.text()
+	u.failed = u.failed || a.into == ""
+	if !u.flag() {
+		return
+	}
+	s := &Estate{account: Account{Begun: true}}
+	s.id, s.watermark = u.hash(), u.varint()
+	s.cause = Cause{Kind: CauseMerge, ID: u.text(), Source: u.text(), Type: u.text()}
+	u.body(&s.account, names)
+	a.estate = s
+}
+
+func (u *unpacker) text() string {
+	n := u.uvarint()
+	if n > uint64(len(u.b)) {
+		u.failed, u.b = true, nil
+		return ""
+	}
+	text := string(u.b[:n])
+	u.b = u.b[n:]
+	return text
+}
+
+// LateIdentification is the model's `identity: {late: true}`.
+func (m *Model) LateIdentification() bool { return m.spec.Identity.Late }
+
+// MayMerge says whether a merge that names two accounts makes sense. Each is given
+// with those that it went into before, one after the other: the last one of into is
+// where the loser, from[0], would go. Where it does not, why is for people, or empty
+// where there is nothing to do.
+func MayMerge(from, into []string) (ok bool, why string) {
+	loser, named := from[0], into[0]
+	switch {
+	case slices.Contains(from, named):
+		return false, "" // so it is already
+	case slices.Contains(into, loser):
+		return false, fmt.Sprintf("data.into: %q was merged into %q before: an account can't go into one that went into it", named, loser)
+	case from[len(from)-1] == into[len(into)-1]:
+		return false, "" // both went the same way
+	case len(from) > 1:
+		return false, fmt.Sprintf("subject: %q was merged into %q before: if that one is meant, name it as the subject", loser, from[1])
+	}
+	return true, ""
+}
