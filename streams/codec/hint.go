@@ -54,7 +54,7 @@ func unlessKnown(event *scoring.Event, fault *Bad) *Bad {
 func at(event *scoring.Event, place string) *scoring.Event {
 	if event.Hint != nil {
 		if fault, ok := event.Hint.Otherwise.(*Bad); ok {
-			fault.in(place)
+			event.Hint.Otherwise = fault.in(place)
 		}
 	}
 	return event
