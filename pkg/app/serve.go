@@ -54,6 +54,8 @@ type service struct {
 	people    people
 	registry  *prometheus.Registry
 	metrics   *engine.Metrics
+	fresh     *freshness
+	canary    *canary
 	store     *redis.Store
 	beside    *redis.Store // of the gate before the relay
 	transport *conn.Transport
@@ -138,6 +140,10 @@ func (s *service) open(ctx context.Context) error {
 	s.leases = newLeases(s.store, s.store.Shards(), s.owner(), s.state.share, s.log)
 	s.waker = newWaker(s.store.Wake, s.log)
 	if err := s.openEngine(); err != nil {
+		return err
+	}
+	s.fresh = newFreshness(s.registry, s.now)
+	if s.canary, err = newCanary(s.cfg, s.store.Shards(), s.publisher, s.registry, s.now, s.log); err != nil {
 		return err
 	}
 	if err := s.openRelay(ctx); err != nil {
@@ -255,7 +261,7 @@ func (s *service) openRelay(ctx context.Context) error {
 	}
 	gate := &upheld{
 		outbox: s.store, states: s.store, tiers: s.tiers, topic: t.AccountTiers, owns: s.leases.Owns, tenure: s.leases.Tenure,
-		log: s.log, count: newDisputes(s.registry), shards: make([]recent, s.store.Shards()),
+		canary: s.canary, log: s.log, count: newDisputes(s.registry), shards: make([]recent, s.store.Shards()),
 	}
 	if gate.engine, err = apart(s.cfg, s.model, s.beside, aliases{s.beside}, s.metrics, s.log); err != nil {
 		return err
@@ -263,6 +269,7 @@ func (s *service) openRelay(ctx context.Context) error {
 	s.relay, err = relay.New(relay.Config{
 		Topics: relay.Topics{Changes: t.TierChanges, Tiers: t.AccountTiers},
 		Shards: s.store.Shards(), Owns: s.leases.Owns, PublishTimeout: relayMargin,
+		Hooks: relay.Hooks{Published: s.fresh.acknowledged},
 	}, gate, s.publisher, s.log)
 	return err
 }
@@ -270,7 +277,7 @@ func (s *service) openRelay(ctx context.Context) error {
 func (s *service) openSource() error {
 	t := s.cfg.Kafka.Topics
 	var err error
-	if s.source, err = newSource(s.cfg, s.cfg.Kafka.Group, s.transport, codec.Rules{Now: s.now, Reads: s.model.Reads}, decoding, s.log); err != nil {
+	if s.source, err = newSource(s.cfg, s.cfg.Kafka.Group, s.transport, codec.Rules{Now: s.now, Reads: s.model.Reads}, s.decoding, s.log); err != nil {
 		return err
 	}
 	s.source.Register(s.registry)
@@ -280,8 +287,14 @@ func (s *service) openSource() error {
 		tide: newTide(s.store, s.cfg.Engine.MaxLead.Milliseconds()), servers: s.store, common: common{s.store, s.model}, blind: map[string]bool{}, state: s.state, log: s.log, now: s.now,
 		guard: newGuard(s.cfg.Events.Guard, s.cfg.Kafka.InputTopics(), s.registry, s.log),
 		batch: s.cfg.Engine.MaxBatch, checkpoint: s.cfg.Engine.CheckpointInterval, look: lookPeriod,
+		went: s.fresh.stored,
 	}
 	return nil
+}
+
+// decoding is that of events and canaries.
+func (s *service) decoding(d *codec.Decoder) source.Decode {
+	return withCanaries(s.cfg.Namespace, decoding(d))
 }
 
 // lookPeriod is the longest time between two looks at what is due.
@@ -345,6 +358,7 @@ func (s *service) run(ctx context.Context) error {
 	group.Go(func() error { return s.leases.Run(failed) })
 	group.Go(func() error { return s.waker.Run(failed) })
 	group.Go(func() error { return s.listen(failed) })
+	group.Go(func() error { return s.canary.Run(failed) })
 
 	err := s.pump.Run(reading, work)
 	endReading()
