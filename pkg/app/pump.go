@@ -99,12 +99,22 @@ func (p *pump) Run(reading, work context.Context) error {
 		case !healing(err):
 			return err
 		default:
-			p.log.Warn().Err(err).Msg("reading was interrupted, joining again")
+			p.interrupted(attempt, err)
 			if !wait(reading, attempt) {
 				return nil
 			}
 		}
 	}
+}
+
+// interrupted logs the first attempts that fail and then fewer and fewer, so that an
+// hour of them is a handful of lines.
+func (p *pump) interrupted(attempt int, err error) {
+	level := zerolog.DebugLevel
+	if attempt&(attempt-1) == 0 {
+		level = zerolog.WarnLevel
+	}
+	p.log.WithLevel(level).Err(err).Int("attempt", attempt+1).Msg("reading was interrupted, joining again")
 }
 
 // stopped is what is left of an error when reading was told to end.

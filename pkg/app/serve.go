@@ -115,6 +115,7 @@ func (s *service) open(ctx context.Context) error {
 	s.registry = prometheus.NewRegistry()
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.state = &state{changed: func() { s.leases.Kick() }}
+	s.state.register(s.registry)
 	if s.web, err = newWeb(s.cfg.HTTP.Addr, s.ready, s.notes, s.registry); err != nil {
 		return err
 	}
