@@ -229,10 +229,14 @@ func alertsOfRedis(t *testing.T, table *alertTable) {
 	v.flowing(20)
 	done(t, r.Kill())
 	v.start(v.instance(1)...)
-	alerts := []string{"TidemarkNothingStored", "TidemarkStoreFails", "TidemarkCanaryMissing", "TidemarkNotStarting"}
+	alerts := []string{"TidemarkNothingStored", "TidemarkCanaryMissing", "TidemarkNotStarting"}
 	v.fires("Redis stopped while events come", alerts...)
 	done(t, r.Restart())
 	v.resolves(alerts...)
+	command(t, r, "CONFIG", "SET", "maxmemory", "1")
+	v.fires("Redis out of memory: it refuses writes", "TidemarkStoreFails")
+	command(t, r, "CONFIG", "SET", "maxmemory", "0")
+	v.resolves("TidemarkStoreFails")
 	tr.stop()
 }
 
