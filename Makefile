@@ -8,6 +8,10 @@ CACHE            ?= $(if $(TIDEMARK_CACHE),$(TIDEMARK_CACHE),$(if $(XDG_CACHE_HO
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI         := $(CACHE)/bin/golangci-lint-$(GOLANGCI_VERSION)
 
+HELM_VERSION       := v3.22.0
+HELM               := $(CACHE)/bin/helm-$(HELM_VERSION)
+GORELEASER_VERSION := v2.18.2
+
 # Real servers and race-enabled tests are heavy: two packages at a time.
 PACKAGES  ?= ./...
 TESTFLAGS ?= -p 2 -timeout 20m
@@ -39,7 +43,7 @@ run: build ## build, then run the demo (everything in one process)
 	bin/tidemark demo
 
 .PHONY: servers
-servers: ## install what the tests need: Java, Redis, Kafka, promtool (idempotent)
+servers: ## install what the tests need: Java, Redis, Kafka, Prometheus (idempotent)
 	@deploy/testenv/install.sh
 
 .PHONY: test
@@ -68,6 +72,28 @@ test-faults: servers ## crash, cut and confuse it: every fault of the catalogue
 	TIDEMARK_TEST_FAULTS=all TIDEMARK_TEST_FAULTS_TABLE="$(CURDIR)/streams/FAULTS.md" \
 	  go test -count=1 -timeout 60m ./deploy/faults/... ./pkg/failpoint
 	go test -count=1 -tags failpoints ./pkg/failpoint
+
+# Minutes, as times are waited for; what was seen is written to deploy/prometheus/ALERTS.md.
+.PHONY: test-alerts
+test-alerts: servers ## make each alert fire by its fault under a real Prometheus
+	TIDEMARK_TEST_ALERTS=all TIDEMARK_TEST_ALERTS_TABLE="$(CURDIR)/deploy/prometheus/ALERTS.md" \
+	  go test -count=1 -timeout 20m -run 'TestAlerts$$' ./deploy/faults
+
+$(HELM):
+	@mkdir -p $(@D)
+	@echo "building helm $(HELM_VERSION) (once)"
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	  GOBIN="$$dir" GOFLAGS= go install helm.sh/helm/v3/cmd/helm@$(HELM_VERSION); \
+	  mv -f "$$dir/helm" $@
+
+.PHONY: test-chart
+test-chart: servers $(HELM) ## lint and render the Helm chart with helm itself
+	TIDEMARK_TEST_HELM="$(HELM)" go test -count=1 ./deploy/helm
+
+# Builds for this machine only, and publishes nothing.
+.PHONY: release-check
+release-check: ## check .goreleaser.yaml with goreleaser itself (builds it: minutes)
+	GOFLAGS= go run github.com/goreleaser/goreleaser/v2@$(GORELEASER_VERSION) check
 
 MINUTES ?= 30
 .PHONY: soak

@@ -159,14 +159,33 @@ func known(t *testing.T) func(name string) bool {
 		"up": true, "ALERTS": true, "process_start_time_seconds": true, "process_cpu_seconds_total": true,
 		"process_resident_memory_bytes": true, "go_goroutines": true,
 	}
-	for line := range strings.Lines(read(t, golden)) {
-		name, _, _ := strings.Cut(line, "{")
+	for name := range labelsOf(t) {
 		own[name] = true
 	}
 	for _, r := range readRules(t) {
 		own[r.Record] = true
 	}
 	return func(name string) bool { return own[name] }
+}
+
+// labelsOf are the series of the golden list, each with its labels: those of a
+// histogram are its buckets, its sum and its count.
+func labelsOf(t *testing.T) map[string][]string {
+	t.Helper()
+	out := map[string][]string{}
+	for line := range strings.Lines(read(t, golden)) {
+		name, rest, _ := strings.Cut(line, "{")
+		list, rest, _ := strings.Cut(rest, "}")
+		labels := strings.Split(list, ",")
+		if !strings.HasPrefix(rest, " histogram:") {
+			out[name] = labels
+			continue
+		}
+		for _, part := range []string{"_bucket", "_sum", "_count"} {
+			out[name+part] = labels
+		}
+	}
+	return out
 }
 
 func TestRulesAskForMetricsThatExist(t *testing.T) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests' real servers need: Java 17 or later, redis-server 7
-# or later, promtool (Prometheus's, for the alert rules), curl, a C compiler (by apt-get) and Kafka's jars (from Maven Central, each checked against
+# or later, Prometheus (with promtool, for the alert rules), curl, a C compiler (by apt-get) and Kafka's jars (from Maven Central, each checked against
 # its SHA-256 in kafka-<version>.sha256). What is there already is left alone,
 # so a second run takes a moment.
 #
@@ -68,7 +68,7 @@ has_java() { [ "$(java_major)" -ge 17 ] 2>/dev/null; }
 
 wanted=()
 command -v redis-server >/dev/null || wanted+=(redis-server)
-command -v promtool >/dev/null || wanted+=(prometheus)
+{ command -v prometheus && command -v promtool; } >/dev/null || wanted+=(prometheus)
 command -v curl >/dev/null || wanted+=(curl ca-certificates)
 command -v "${CC:-gcc}" >/dev/null || wanted+=(gcc libc6-dev) # go test -race needs a C compiler
 if [ ${#wanted[@]} -gt 0 ] || ! has_java; then

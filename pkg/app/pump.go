@@ -103,12 +103,22 @@ func (p *pump) Run(reading, work context.Context) error {
 		case !healing(err):
 			return err
 		default:
-			p.log.Warn().Err(err).Msg("reading was interrupted, joining again")
+			p.interrupted(attempt, err)
 			if !wait(reading, attempt) {
 				return nil
 			}
 		}
 	}
+}
+
+// interrupted logs the first attempts that fail and then fewer and fewer, so that an
+// hour of them is a handful of lines.
+func (p *pump) interrupted(attempt int, err error) {
+	level := zerolog.DebugLevel
+	if attempt&(attempt-1) == 0 {
+		level = zerolog.WarnLevel
+	}
+	p.log.WithLevel(level).Err(err).Int("attempt", attempt+1).Msg("reading was interrupted, joining again")
 }
 
 // stopped is what is left of an error when reading was told to end.
@@ -405,9 +415,11 @@ func (p *pump) judge(session *source.Session, batch *source.Batch) {
 	parts := session.Partitions()
 	events, dead := make([]int, len(parts)), map[string][]any{}
 	for _, in := range batch.Inputs {
-		if in.Event != nil {
+		switch {
+		case in.Event != nil && engine.IsCanary(in.Event): // proves nothing of the topic's producers
+		case in.Event != nil:
 			events[in.Part]++
-		} else {
+		default:
 			dead[parts[in.Part].Topic] = append(dead[parts[in.Part].Topic], in.Dead)
 		}
 	}

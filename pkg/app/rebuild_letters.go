@@ -75,6 +75,9 @@ func (k *knownLetters) around(d *codec.Decoder) source.Decode {
 		if slices.Contains(refused, "") {
 			return source.Decoded{Events: onlyTaught(decode(d, r, nil).Events)}
 		}
+		if _, is := canaryOf(r); is {
+			return source.Decoded{}
+		}
 		return decode(d, r, refused)
 	}
 }

@@ -56,6 +56,8 @@ type service struct {
 	people    people
 	registry  *prometheus.Registry
 	metrics   *engine.Metrics
+	fresh     *freshness
+	canary    *canary
 	store     *redis.Store
 	beside    *redis.Store // of the gate before the relay
 	transport *conn.Transport
@@ -125,6 +127,7 @@ func (s *service) open(ctx context.Context) error {
 	s.registry = prometheus.NewRegistry()
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.state = &state{changed: func() { s.leases.Kick() }}
+	s.state.register(s.registry)
 	if s.web, err = newWeb(s.cfg.HTTP.Addr, s.ready, s.notes, s.registry); err != nil {
 		return err
 	}
@@ -152,6 +155,10 @@ func (s *service) open(ctx context.Context) error {
 	s.leases = newLeases(s.store, s.store.Shards(), s.owner(), s.state.share, s.log)
 	s.waker = newWaker(s.store.Wake, s.log)
 	if err := s.openEngine(); err != nil {
+		return err
+	}
+	s.fresh = newFreshness(s.registry, s.now)
+	if s.canary, err = newCanary(s.cfg, s.store.Shards(), s.publisher, s.registry, s.now, s.log); err != nil {
 		return err
 	}
 	if err := s.openRelay(ctx); err != nil {
@@ -275,7 +282,7 @@ func (s *service) openRelay(ctx context.Context) error {
 	}
 	gate := &upheld{
 		outbox: s.store, states: s.store, tiers: s.tiers, topic: t.AccountTiers, owns: s.leases.Owns, tenure: s.leases.Tenure,
-		log: s.log, count: newDisputes(s.registry), shards: make([]recent, s.store.Shards()),
+		canary: s.canary, log: s.log, count: newDisputes(s.registry), shards: make([]recent, s.store.Shards()),
 	}
 	if gate.engine, err = apart(s.cfg, s.model, s.beside, aliases{s.beside}, s.metrics, s.log); err != nil {
 		return err
@@ -283,6 +290,7 @@ func (s *service) openRelay(ctx context.Context) error {
 	s.relay, err = relay.New(relay.Config{
 		Topics: relay.Topics{Changes: t.TierChanges, Tiers: t.AccountTiers},
 		Shards: s.store.Shards(), Owns: s.leases.Owns, PublishTimeout: relayMargin,
+		Hooks: relay.Hooks{Published: s.fresh.acknowledged},
 	}, gate, s.publisher, s.log)
 	return err
 }
@@ -290,7 +298,7 @@ func (s *service) openRelay(ctx context.Context) error {
 func (s *service) openSource() error {
 	t := s.cfg.Kafka.Topics
 	var err error
-	if s.source, err = newSource(s.cfg, s.cfg.Kafka.Group, s.transport, codec.Rules{Now: s.now, Reads: s.model.Reads, Users: knowsUsers(s.cfg)}, decoding, s.log); err != nil {
+	if s.source, err = newSource(s.cfg, s.cfg.Kafka.Group, s.transport, codec.Rules{Now: s.now, Reads: s.model.Reads, Users: knowsUsers(s.cfg)}, s.decoding, s.log); err != nil {
 		return err
 	}
 	s.source.Register(s.registry)
@@ -302,8 +310,14 @@ func (s *service) openSource() error {
 		users: newResolver(s.cfg, s.store, s.people, s.engine),
 		guard: newGuard(s.cfg.Events.Guard, s.cfg.Kafka.InputTopics(), s.registry, s.log),
 		batch: s.cfg.Engine.MaxBatch, checkpoint: s.cfg.Engine.CheckpointInterval, look: lookPeriod,
+		went: s.fresh.stored,
 	}
 	return nil
+}
+
+// decoding is that of events and canaries.
+func (s *service) decoding(d *codec.Decoder) source.Decode {
+	return withCanaries(s.cfg.Namespace, decoding(d))
 }
 
 // lookPeriod is the longest time between two looks at what is due.
@@ -368,6 +382,7 @@ func (s *service) run(ctx context.Context) error {
 	group.Go(func() error { return s.waker.Run(failed) })
 	group.Go(func() error { return s.listen(failed) })
 	group.Go(func() error { return s.keeper.Run(failed) })
+	group.Go(func() error { return s.canary.Run(failed) })
 
 	err := s.pump.Run(reading, work)
 	endReading()

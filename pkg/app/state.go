@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // state is what the service knows of itself, for health checks and the log.
@@ -45,6 +47,19 @@ func (s *state) progressed() {
 	s.mu.Lock()
 	s.last = time.Now()
 	s.mu.Unlock()
+}
+
+// register shows when the latest round ended, or the service began, as a metric.
+func (s *state) register(r prometheus.Registerer) {
+	s.last = time.Now()
+	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tidemark_last_round_timestamp_seconds",
+		Help: "When this instance last stored all that it had in hand: several times a second, events or not, unless Redis or the dead-letter topic stands.",
+	}, func() float64 {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return float64(s.last.UnixMilli()) / 1000
+	}))
 }
 
 // stuck is how long a round may take before the instance no longer counts as ready:

@@ -31,6 +31,7 @@ type upheld struct {
 	engine *engine.Engine // one of its own
 	tiers  tiersLog
 	topic  string // of tiers
+	canary *canary
 	// owns and tenure are those of the leases.
 	owns   func(shard int) bool
 	tenure func(shard int) uint64
@@ -106,6 +107,10 @@ func (u *upheld) Outbox(ctx context.Context, shard int, after string, limit int)
 		entries, err := u.outbox.Outbox(ctx, shard, after, limit)
 		if err != nil {
 			return nil, err
+		}
+		entries, again := u.canary.takeBack(ctx, shard, u.outbox, entries)
+		if again {
+			continue
 		}
 		disputed := u.letOut(shard, entries)
 		if len(disputed) == 0 {

@@ -30,7 +30,7 @@ func (b *bench) deploy(ctx context.Context, share map[string]string) (*deploymen
 	settings := map[string]string{
 		"namespace": b.name("ns"), "model": b.model, "http.addr": "127.0.0.1:0", "log.format": "json", "log.level": "info",
 		"kafka.brokers": strings.Join(b.opts.Config.Kafka.Brokers, ","), "redis.addrs": strings.Join(b.opts.Config.Redis.Addrs, ","),
-		"kafka.group": b.name("group"), "kafka.instance_id": "bench", "kafka.create.partitions": fmt.Sprint(b.opts.Partitions),
+		"kafka.group": b.name("group"), "kafka.instance_id": "bench", "canary.every": "0", "kafka.create.partitions": fmt.Sprint(b.opts.Partitions),
 	}
 	for _, key := range []string{
 		topicIntent, topicEngagement, topicProfiles, topicOutcomes, topicTierChanges, topicAccountTiers, topicDeadLetters,

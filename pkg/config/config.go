@@ -16,6 +16,7 @@ type Config struct {
 	Events          Events        `yaml:"events"`
 	People          People        `yaml:"people"`
 	Engine          Engine        `yaml:"engine"`
+	Canary          Canary        `yaml:"canary"`
 	Log             Log           `yaml:"log"`
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
 }
@@ -124,6 +125,11 @@ type Engine struct {
 	MaxBatch           int           `yaml:"max_batch"`
 	CacheAccounts      int           `yaml:"cache_accounts"`
 	CheckpointInterval time.Duration `yaml:"checkpoint_interval"`
+}
+
+// Canary is the event that `serve` sends itself.
+type Canary struct {
+	Every time.Duration `yaml:"every"` // 0: none
 }
 
 // Log is what is logged and how.

@@ -41,6 +41,7 @@ func Default() Config {
 			CacheAccounts:      200_000,
 			CheckpointInterval: 2 * time.Second,
 		},
+		Canary:          Canary{Every: time.Minute},
 		Log:             Log{Level: "info", Format: "auto"},
 		ShutdownTimeout: 20 * time.Second,
 	}

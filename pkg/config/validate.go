@@ -37,6 +37,11 @@ func (c Config) Validate() error {
 	p.between("engine.cache_accounts", c.Engine.CacheAccounts, 0, 1<<30)
 	p.duration("engine.checkpoint_interval", c.Engine.CheckpointInterval, 10*time.Millisecond)
 
+	// The alert for a canary that is missing waits for five minutes.
+	if every := c.Canary.Every; every != 0 && (every < time.Second || every > 2*time.Minute) {
+		p.add("canary.every", "%s is not between 1s and 2m, nor 0 for none", durationText(every))
+	}
+
 	p.oneOf("log.level", c.Log.Level, "trace", "debug", "info", "warn", "error")
 	p.oneOf("log.format", c.Log.Format, "auto", "console", "json")
 	p.duration("shutdown_timeout", c.ShutdownTimeout, time.Millisecond)

@@ -167,6 +167,10 @@ func (l *lane) applyOne(ctx context.Context, w *work, t *touched, e *entry, in *
 		}
 		return nil
 	}
+	if IsCanary(ev) {
+		w.returned(ev)
+		return nil
+	}
 	var before *scoring.Profile
 	if ev.Kind == scoring.KindProfile || ev.Kind == scoring.KindTombstone {
 		before, _ = e.account.Profile()
@@ -184,11 +188,12 @@ func (l *lane) applyOne(ctx context.Context, w *work, t *touched, e *entry, in *
 			return err
 		}
 	}
-	return l.note(w, t, e, &out)
+	return l.note(w, t, e, &out, ev.Arrived)
 }
 
-// note takes an outcome into the work.
-func (l *lane) note(w *work, t *touched, e *entry, out *scoring.Outcome) error {
+// note takes an outcome into the work. appended is when the input that led to it was
+// appended to Kafka, 0 where none did.
+func (l *lane) note(w *work, t *touched, e *entry, out *scoring.Outcome, appended int64) error {
 	if out.Changed {
 		t.add(e)
 	}
@@ -203,10 +208,19 @@ func (l *lane) note(w *work, t *touched, e *entry, out *scoring.Outcome) error {
 		if err != nil {
 			return fmt.Errorf("encode %s/%d: %w", e.name, c.Seq, err)
 		}
-		w.step.Outbox = append(w.step.Outbox, Message{Account: e.name, Value: value})
+		m := Message{Account: e.name, Value: value}
+		if byInput(c.Cause.Kind) {
+			m.Appended = appended
+		}
+		w.step.Outbox = append(w.step.Outbox, m)
 		w.crossings = append(w.crossings, c.Cause.Kind)
 	}
 	return nil
+}
+
+// byInput reports whether a crossing came with an input, and not by time before it.
+func byInput(c scoring.CauseKind) bool {
+	return c == scoring.CauseEvent || c == scoring.CauseProfile || c == scoring.CauseErasure
 }
 
 // writeAll adds the stored form of every touched account to the work. Where the

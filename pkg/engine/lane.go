@@ -452,6 +452,7 @@ type work struct {
 	shard     *shard
 	step      Step
 	effects   [5]int // by scoring.Effect
+	canaries  int
 	crossings []scoring.CauseKind
 	forgotten scoring.Forgotten
 }

@@ -34,7 +34,7 @@ func (e *Engine) join(ctx context.Context, x scoring.Merging) error {
 		if out.Effect != scoring.Duplicate {
 			a.from, a.profileChanged = maps.Clone(e.shardOf(x.From).positions), true
 		}
-		return l.note(w, t, a, &out)
+		return l.note(w, t, a, &out, x.Event.Arrived)
 	})
 	if err != nil {
 		return err
@@ -101,7 +101,7 @@ func (e *Engine) endow(ctx context.Context, heir string, estate *scoring.Estate)
 		}
 		out := l.e.model.Absorb(a.account, estate)
 		t.add(a) // taken before or not: the version says whether what is remembered is true
-		return l.note(w, t, a, &out)
+		return l.note(w, t, a, &out, 0)
 	})
 	return next, err
 }

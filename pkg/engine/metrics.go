@@ -10,6 +10,7 @@ import (
 // stored, so a retry counts nothing twice.
 type Metrics struct {
 	inputs    [5]prometheus.Counter
+	canaries  prometheus.Counter
 	crossings map[scoring.CauseKind]prometheus.Counter
 	commits   [4]prometheus.Counter
 	forgotten [4]prometheus.Counter
@@ -25,6 +26,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	} {
 		m.inputs[effect] = inputs.WithLabelValues(name)
 	}
+	m.canaries = inputs.WithLabelValues("canary")
 	crossings := counters(r, "tidemark_engine_crossings_total", "Tier changes by cause, counted once stored.", "cause")
 	for _, c := range []scoring.CauseKind{
 		scoring.CauseEvent, scoring.CauseDecay, scoring.CauseProfile, scoring.CauseModel, scoring.CauseErasure, scoring.CauseRebuild,
@@ -55,6 +57,7 @@ func (m *Metrics) applied(w *work) {
 	for effect, n := range w.effects {
 		m.inputs[effect].Add(float64(n))
 	}
+	m.canaries.Add(float64(w.canaries))
 	for _, c := range w.crossings {
 		m.crossings[c].Inc()
 	}

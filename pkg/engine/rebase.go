@@ -116,7 +116,7 @@ func (r *rebase) prepare(ctx context.Context, l *lane, s *shard, names []string)
 	for _, e := range entries {
 		told := r.told[e.name]
 		out := l.e.model.Rebase(e.account, told.Seq, told.Tier, r.at)
-		if err := l.note(w, t, e, &out); err != nil {
+		if err := l.note(w, t, e, &out, 0); err != nil {
 			return nil, nil, err
 		}
 		for i := range out.Crossings {

@@ -78,7 +78,7 @@ func (l *lane) adopt(ctx context.Context, s *shard, before *scoring.Model, names
 		out := l.e.model.Adopt(e.account, before, at)
 		s.put(name, e)
 		t.add(e)
-		if err := l.note(w, t, e, &out); err != nil {
+		if err := l.note(w, t, e, &out, 0); err != nil {
 			return nil, err
 		}
 	}

@@ -125,6 +125,8 @@ type Write struct {
 type Message struct {
 	Account string // the Kafka key
 	Value   []byte
+	// Appended is the Kafka timestamp of the input that led to it, Unix milliseconds. 0: none did.
+	Appended int64
 }
 
 // Result says how a step ended.

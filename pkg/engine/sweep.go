@@ -64,7 +64,7 @@ func (l *lane) advance(ctx context.Context, s *shard, watermark int64) (*work, e
 	for _, e := range entries {
 		out := l.e.model.Advance(e.account, watermark)
 		t.add(e) // crossed or not: the due instant is armed anew
-		if err := l.note(w, t, e, &out); err != nil {
+		if err := l.note(w, t, e, &out, 0); err != nil {
 			return nil, err
 		}
 	}

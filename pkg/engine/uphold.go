@@ -70,5 +70,5 @@ func (l *lane) uphold(w *work, t *touched, e *entry, v *Upheld) (bool, error) {
 		return true, nil
 	}
 	out := l.e.model.Rebase(e.account, v.Seq, v.To, v.At)
-	return true, l.note(w, t, e, &out)
+	return true, l.note(w, t, e, &out, 0)
 }

@@ -41,6 +41,8 @@ type Entry struct {
 	ID      string
 	Account string // the Kafka key
 	Value   []byte
+	// Appended is the Kafka timestamp of the input that led to it, Unix milliseconds. 0: none did.
+	Appended int64
 }
 
 // Alias says that a domain belongs to an account, since Time.

@@ -204,6 +204,17 @@ func SeqOf(value []byte) (uint64, bool) {
 	return seq, err == nil
 }
 
+// InstantOf is the instant (Unix milliseconds) of a tier change that Change wrote;
+// false where it is none.
+func InstantOf(value []byte) (int64, bool) {
+	_, rest, ok := bytes.Cut(value, []byte(`","time":"`)) // a quote within a text is escaped
+	if !ok || len(rest) < len(timeLayout) {
+		return 0, false
+	}
+	at, err := time.Parse(timeLayout, string(rest[:len(timeLayout)]))
+	return at.UnixMilli(), err == nil
+}
+
 func direction(up bool) string {
 	if up {
 		return "up"

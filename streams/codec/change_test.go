@@ -186,9 +186,17 @@ func TestChangeIsWhatEncodingJSONWrites(t *testing.T) {
 		if seq, ok := codec.SeqOf(got); !ok || seq != c.Seq {
 			t.Fatalf("the seq of %s is read as %d, %v", got, seq, ok)
 		}
+		if at, ok := codec.InstantOf(got); !ok || at != c.At {
+			t.Fatalf("the instant of %s is read as %d, %v", got, at, ok)
+		}
 	}
 	if seq, ok := codec.SeqOf([]byte(`{"id":"acme.example/7"}`)); ok {
 		t.Errorf("what Change never wrote has seq %d", seq)
+	}
+	for _, text := range []string{"{}", `{"id":"","time":"2026"}`, `{"id":"","time":"2026-13-01T00:00:00.000Z"}`} {
+		if at, ok := codec.InstantOf([]byte(text)); ok {
+			t.Errorf("%s has the instant %d", text, at)
+		}
 	}
 }
 

@@ -30,6 +30,8 @@ type Entry struct {
 	ID      string // its place in the shard's outbox
 	Account string // the Kafka key
 	Value   []byte
+	// Appended is the Kafka timestamp of the input that led to it, Unix milliseconds. 0: none did.
+	Appended int64
 }
 
 // Publisher publishes messages: nil means that every one is acknowledged. It keeps
@@ -47,8 +49,8 @@ type Topics struct {
 
 // Hooks are told of what happens. Each may be nil, and must not block.
 type Hooks struct {
-	// Published counts entries that both topics acknowledged.
-	Published func(entries int)
+	// Published is told of entries that both topics acknowledged. It keeps none.
+	Published func(entries []Entry)
 	// Failed counts failures by where they happened: "look" (which shards have
 	// entries), "read", "publish", "trim".
 	Failed func(stage string)

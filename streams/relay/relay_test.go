@@ -298,7 +298,7 @@ func TestBacklogIsReadInBoundedBatches(t *testing.T) {
 		c := config(20)
 		c.Batch = 40
 		published := 0
-		c.Hooks.Published = func(n int) { published += n }
+		c.Hooks.Published = func(entries []Entry) { published += len(entries) }
 		var want [20][]string
 		for i := range 5000 {
 			n := i % 20

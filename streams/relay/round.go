@@ -206,7 +206,7 @@ func (r *Relay) published(b *batch) {
 	if b.err == nil {
 		b.shard.pause = 0
 		if r.config.Hooks.Published != nil {
-			r.config.Hooks.Published(len(b.fresh))
+			r.config.Hooks.Published(b.fresh)
 		}
 	}
 }

@@ -63,7 +63,11 @@ func encode(step engine.Step, k shardKeys, listed []string) *encoder {
 	}
 	e.write("XDEL", keyOutbox, drop)
 	for _, m := range step.Outbox {
-		e.write("XADD", keyOutbox, []any{"*", "a", m.Account, "v", m.Value})
+		fields := []any{"*", "a", m.Account, "v", m.Value}
+		if m.Appended != 0 {
+			fields = append(fields, "t", strconv.FormatInt(m.Appended, 10))
+		}
+		e.write("XADD", keyOutbox, fields)
 	}
 	e.positions(step.Moves)
 	return e

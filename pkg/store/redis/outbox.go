@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"strconv"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -31,7 +32,9 @@ func (s *Store) Outbox(ctx context.Context, shard int, after string, limit int) 
 	for i, m := range found {
 		account, _ := m.Values["a"].(string)
 		value, _ := m.Values["v"].(string)
-		out[i] = store.Entry{ID: m.ID, Account: account, Value: []byte(value)}
+		text, _ := m.Values["t"].(string)
+		appended, _ := strconv.ParseInt(text, 10, 64) // 0 where there is none
+		out[i] = store.Entry{ID: m.ID, Account: account, Value: []byte(value), Appended: appended}
 	}
 	return out, nil
 }

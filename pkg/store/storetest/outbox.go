@@ -48,6 +48,11 @@ func messages(account string, values ...string) []engine.Message {
 
 func outboxOrder(t *testing.T, open func() Extras) {
 	one, two := open(), open()
+	must(t, one, engine.Step{Shard: 1, Outbox: []engine.Message{{Account: "a", Appended: 1_700_000_000_123}, {Account: "a"}}})
+	timed := outbox(t, two, 1, "", 100)
+	if len(timed) != 2 || timed[0].Appended != 1_700_000_000_123 || timed[1].Appended != 0 {
+		t.Errorf("got %+v, want the first with its time and the second without", timed)
+	}
 	must(t, one, engine.Step{Outbox: messages("b", "1", "2", "3")})
 	must(t, two, engine.Step{Outbox: messages("a", "4")})
 	must(t, one, engine.Step{Outbox: append(messages("c", "5\x00\xff"), messages("a", "")...)})
