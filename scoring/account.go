@@ -22,12 +22,17 @@ type Account struct {
 	people  []person
 	once    []mark
 	days    []day
+	// What is held back, and whose latest events may be the beginning of a burst;
+	// empty under a model that holds nothing.
+	held     []held
+	suspects []suspect
 
 	profile     *Profile
 	profileTime int64
 
 	standing standing // of the profile under the model that opened the account
 	quiet    quiet    // under that model
+	heldBy   []int    // memory for Outcome.Held
 }
 
 // never is an instant before all others.
@@ -85,6 +90,8 @@ const (
 // Forgotten counts what fell out of an account's bounded memory.
 type Forgotten struct {
 	Identities, Marks, People int
+	// Held are sums that were held back and can never be released now.
+	Held int
 }
 
 // Profile is the account's profile and its time, or nil.
@@ -267,6 +274,8 @@ func (a *Account) seen(identity uint64, arrived int64) (dup bool, forgotten int)
 func (a *Account) forget(who uint64) {
 	a.people = slices.DeleteFunc(a.people, func(p person) bool { return p.who == who })
 	a.once = slices.DeleteFunc(a.once, func(m mark) bool { return m.who == who })
+	a.held = slices.DeleteFunc(a.held, func(h held) bool { return h.who == who })
+	a.acquit(who)
 }
 
 // wipe erases everything but the seq of the latest tier change.

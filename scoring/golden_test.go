@@ -33,6 +33,10 @@ func stored(t testing.TB) *scoring.Model {
 		Committee: &scoring.CommitteeSpec{Window: 30 * day, PointsPerRole: 5},
 		Surge:     []scoring.SurgeSpec{{Name: "rush", Group: "intent", Short: 2 * day, Long: 20 * day, Ratio: 4, Min: 2, Points: 10}},
 		Tiers:     []scoring.TierSpec{{Name: "A", Min: ptr(60), MQA: true, MinDwell: day, Cooldown: 2 * day}, {Name: "B", Min: ptr(30), Hysteresis: 5}, {Name: "C"}},
+		Holds: &scoring.HoldsSpec{Rules: []scoring.HoldRuleSpec{
+			{Name: "weak", Signals: []string{"view"}, When: "strength < 0.4"},
+			{Name: "burst", Signals: []string{"view", "legacy"}, Burst: &scoring.BurstSpec{Of: 3, Within: 20 * minute}},
+		}},
 	}
 	m, err := scoring.Compile(spec, "hash", miniConditions{}, scoring.NewNames(storedNames))
 	if err != nil {
@@ -73,6 +77,14 @@ func live(t testing.TB, m *scoring.Model, name string) *scoring.Account {
 			at += 5 * hour / 10
 			do("web.view", 1, &scoring.Contact{ID: fmt.Sprint("c", i%90), Title: "CFO"})
 		}
+	case "held":
+		do("intent.search", 4, nil)
+		do("web.view", 1, &scoring.Contact{ID: "c1", Title: "CFO"})
+		for range 3 {
+			do("web.legacy", 1, &scoring.Contact{ID: "bot", Role: "champion"})
+		}
+		do("web.view", 0.25, &scoring.Contact{ID: "c3", Title: "CTO"})
+		do("web.view", 0.25, nil)
 	default:
 		t.Fatalf("no state named %q", name)
 	}

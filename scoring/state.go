@@ -8,9 +8,10 @@ import (
 	"math"
 )
 
-// Layout is the version of the packed state that this program writes. Older
-// layouts stay readable; a newer one is refused.
-const Layout = 1
+// Layout is the newest version of the packed state that this program writes. Older
+// layouts stay readable; a newer one is refused. Each account is written in the oldest
+// that can say all of it: 1, or 2 where something is held.
+const Layout = 2
 
 // ErrNewerLayout is returned by Unpack for a state that a newer program wrote.
 // The caller must not touch the account: upgrade the program.
@@ -22,7 +23,7 @@ var errBroken = errors.New("broken state")
 // Pack appends the account's state, its profile left out, to dst. Instants are
 // written as distances from the clock, which keeps them short.
 func (m *Model) Pack(dst []byte, a *Account) []byte {
-	dst = append(dst, Layout)
+	dst = append(dst, a.layout())
 	dst = binary.AppendUvarint(dst, a.Seq)
 	if !a.Begun {
 		return append(dst, 0)
@@ -62,6 +63,9 @@ func (m *Model) Pack(dst []byte, a *Account) []byte {
 		for _, id := range d.ids {
 			p.hash(id)
 		}
+	}
+	if a.layout() >= layoutHolds {
+		p.holds(m.names, a)
 	}
 	return p.b
 }
@@ -116,7 +120,8 @@ func (p *packer) role(names *Names, role string) {
 func (m *Model) Unpack(data []byte) (*Account, error) {
 	a := &Account{}
 	u := unpacker{b: data}
-	if layout := u.byte(); layout > Layout {
+	layout := u.byte()
+	if layout > Layout {
 		return nil, fmt.Errorf("layout %d, this program reads up to %d: %w", layout, Layout, ErrNewerLayout)
 	} else if layout == 0 {
 		return nil, errBroken
@@ -124,6 +129,9 @@ func (m *Model) Unpack(data []byte) (*Account, error) {
 	a.Seq = u.uvarint()
 	if a.Begun = u.flag(); a.Begun {
 		u.body(a, m.names)
+		if layout >= layoutHolds {
+			u.holds(a, m.names)
+		}
 	}
 	if u.failed || len(u.b) > 0 {
 		return nil, errBroken
