@@ -1,6 +1,10 @@
 package scoring
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+	"math/bits"
+)
 
 // layoutHolds is the first layout with what is held.
 const layoutHolds = 2
@@ -40,14 +44,14 @@ func (p *packer) holds(names *Names, a *Account) {
 
 func (p *packer) click(names *Names, c *click) {
 	p.instant(c.at)
-	p.float(c.strength)
+	p.short(c.strength)
 	p.role(names, c.role)
 	p.b = binary.AppendUvarint(p.b, c.rules)
 	p.count(len(c.parts))
 	for _, x := range c.parts {
 		p.number(x.signal)
 		if p.flag(x.counted) {
-			p.float(x.x)
+			p.short(x.x)
 		}
 	}
 }
@@ -66,7 +70,7 @@ func (u *unpacker) holds(a *Account, names *Names) {
 		if s.acted = u.flag(); s.acted {
 			s.at, s.role = u.instant(), u.role(names)
 		}
-		s.clicks = list(u, 12, func() click { return u.click(names) })
+		s.clicks = list(u, 5, func() click { return u.click(names) })
 		u.failed = u.failed || len(s.clicks) > maxClicks
 		return s
 	})
@@ -74,13 +78,25 @@ func (u *unpacker) holds(a *Account, names *Names) {
 
 func (u *unpacker) click(names *Names) click {
 	return click{
-		at: u.instant(), strength: u.float(), role: u.role(names), rules: u.uvarint(),
+		at: u.instant(), strength: u.short(), role: u.role(names), rules: u.uvarint(),
 		parts: list(u, 2, func() part {
 			p := part{signal: u.number()}
 			if p.counted = u.flag(); p.counted {
-				p.x = u.float()
+				p.x = u.short()
 			}
 			return p
 		}),
 	}
+}
+
+// short writes a figure that mostly has few digits: its bytes from the last, as an
+// unsigned varint. 1 takes three.
+func (p *packer) short(x float64) {
+	p.b = binary.AppendUvarint(p.b, bits.ReverseBytes64(math.Float64bits(x)))
+}
+
+func (u *unpacker) short() float64 {
+	x := math.Float64frombits(bits.ReverseBytes64(u.uvarint()))
+	u.failed = u.failed || math.IsNaN(x) || math.IsInf(x, 0)
+	return x
 }

@@ -125,6 +125,7 @@ func (l *lane) note(w *work, t *touched, e *entry, out *scoring.Outcome) error {
 	w.forgotten.Identities += out.Forgotten.Identities
 	w.forgotten.Marks += out.Forgotten.Marks
 	w.forgotten.People += out.Forgotten.People
+	w.hold(l.e.model, out)
 	for i := range out.Crossings {
 		c := &out.Crossings[i]
 		value, err := l.e.encoder.Change(e.name, c)

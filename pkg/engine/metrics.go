@@ -12,7 +12,9 @@ type Metrics struct {
 	inputs    [5]prometheus.Counter
 	crossings map[scoring.CauseKind]prometheus.Counter
 	commits   [4]prometheus.Counter
-	forgotten [3]prometheus.Counter
+	forgotten [4]prometheus.Counter
+	held      *prometheus.CounterVec
+	released  prometheus.Counter
 }
 
 // NewMetrics registers the engine's figures.
@@ -36,9 +38,14 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		m.commits[result] = commits.WithLabelValues(name)
 	}
 	forgotten := counters(r, "tidemark_engine_forgotten_total", "What fell out of the bounded memory of an account.", "what")
-	for i, name := range []string{"identity", "window", "person"} {
+	for i, name := range []string{"identity", "window", "person", "held"} {
 		m.forgotten[i] = forgotten.WithLabelValues(name)
 	}
+	m.held = counters(r, "tidemark_held_events_total", "Events of which a rule of the model's holds newly held something back, those of a burst taken back included, counted once stored.", "rule")
+	m.released = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "tidemark_held_releases_total", Help: "Releases of what was held of a person, who showed to be human.",
+	})
+	r.MustRegister(m.released)
 	return m
 }
 
@@ -60,4 +67,11 @@ func (m *Metrics) applied(w *work) {
 	m.forgotten[0].Add(float64(w.forgotten.Identities))
 	m.forgotten[1].Add(float64(w.forgotten.Marks))
 	m.forgotten[2].Add(float64(w.forgotten.People))
+	m.forgotten[3].Add(float64(w.forgotten.Held))
+	for i, n := range w.held {
+		if n > 0 {
+			m.held.WithLabelValues(w.holdRules[i]).Add(float64(n))
+		}
+	}
+	m.released.Add(float64(w.released))
 }
