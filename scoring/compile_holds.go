@@ -119,7 +119,7 @@ func (m *Model) holdsRead(typ string) (properties, fields bool) {
 	h := m.holds
 	for i := range m.signals {
 		s := &m.signals[i]
-		if typ != s.typ && !(s.prefix && strings.HasPrefix(typ, s.typ)) {
+		if typ != s.typ && (!s.prefix || !strings.HasPrefix(typ, s.typ)) {
 			continue
 		}
 		properties, fields = properties || h.properties, fields || h.fields

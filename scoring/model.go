@@ -231,7 +231,7 @@ func (m *Model) Reads(typ string) (properties, fields bool) {
 			properties, fields = properties || s.properties, fields || s.fields
 		}
 	}
-	if m.holds != nil && !(properties && fields) {
+	if m.holds != nil && (!properties || !fields) {
 		p, f := m.holdsRead(typ)
 		properties, fields = properties || p, fields || f
 	}
