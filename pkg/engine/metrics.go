@@ -55,6 +55,13 @@ func counters(r prometheus.Registerer, name, help, label string) *prometheus.Cou
 	return v
 }
 
+// hold has rules of the model's holds shown before they hold anything.
+func (m *Metrics) hold(rules []string) {
+	for _, name := range rules {
+		m.held.WithLabelValues(name)
+	}
+}
+
 func (m *Metrics) commit(r Result) { m.commits[r].Inc() }
 
 func (m *Metrics) applied(w *work) {

@@ -164,6 +164,8 @@ func (w *writer) group(g *scoring.GroupReceipt) {
 		w.text("half_life", s.HalfLife)
 		if s.Held != 0 {
 			w.number("held", s.Held)
+		}
+		if s.HeldPoints != 0 {
 			w.number("held_points", s.HeldPoints)
 		}
 		w.close('}')
