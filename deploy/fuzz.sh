@@ -16,7 +16,7 @@ while IFS=: read -r file line; do
   dir=$(dirname "$file")
   echo "$dir $target"
   # shellcheck disable=SC2086 # two words or none
-  if go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" $parallel "$dir" </dev/null 2>&1 | tee "$log"; then
+  if go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" -fuzzminimizetime 5s $parallel "$dir" </dev/null 2>&1 | tee "$log"; then
     continue
   fi
   # Nothing but the lines of progress, the one error, and the verdict.
