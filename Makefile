@@ -101,13 +101,8 @@ soak: servers ## random faults for MINUTES (30); TIDEMARK_TEST_SEED repeats a ru
 	TIDEMARK_TEST_SOAK=$(MINUTES)m go test -count=1 -timeout 0 -v -run TestRandomFaults ./deploy/faults
 
 .PHONY: fuzz
-fuzz: ## each fuzz target for FUZZTIME (30s)
-	@{ grep -rlE '^func Fuzz[A-Z]' --include='*_test.go' . || true; } | while read -r file; do \
-	  sed -nE 's/^func (Fuzz[A-Za-z0-9_]+)\(.*/\1/p' "$$file" | while read -r target; do \
-	    echo "$$(dirname "$$file") $$target"; \
-	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
-	  done; \
-	done
+fuzz: ## each fuzz target for FUZZTIME (30s), or MINUTES=10
+	deploy/fuzz.sh $(if $(filter file,$(origin MINUTES)),$(FUZZTIME),$(MINUTES)m)
 
 # The whole program on real servers; about a quarter of an hour. BENCHFLAGS as in
 # BENCHFLAGS='--only catch-up --rounds 1'; `bin/tidemark bench --help` lists them.

@@ -27,11 +27,17 @@ type Account struct {
 	into   string  // the account that it was merged into, "" for none
 	estate *Estate // what it left, until that account has it
 
+	// What is held back, and whose latest events may be the beginning of a burst;
+	// empty under a model that holds nothing.
+	held     []held
+	suspects []suspect
+
 	profile     *Profile
 	profileTime int64
 
 	standing *standing // of the profile under the model that opened the account; shared, never changed
 	quiet    quiet     // under that model
+	heldBy   []int     // memory for Outcome.Held
 }
 
 // never is an instant before all others.
@@ -91,6 +97,8 @@ type Forgotten struct {
 	Identities, Marks, People int
 	// Accounts that were idle for too long: all of one but its profile.
 	Accounts int
+	// Held are sums that were held back and can never be released now.
+	Held int
 }
 
 // Profile is the account's profile and its time, or nil.
@@ -273,6 +281,8 @@ func (a *Account) seen(identity uint64, arrived int64) (dup bool, forgotten int)
 func (a *Account) forget(who uint64) {
 	a.people = slices.DeleteFunc(a.people, func(p person) bool { return p.who == who })
 	a.once = slices.DeleteFunc(a.once, func(m mark) bool { return m.who == who })
+	a.held = slices.DeleteFunc(a.held, func(h held) bool { return h.who == who })
+	a.acquit(who)
 }
 
 // wipe erases everything but the seq of the latest tier change.

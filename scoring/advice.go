@@ -17,6 +17,7 @@ func (m *Model) Advice() []Fault {
 	m.adviseGroups(add)
 	m.adviseSignals(add)
 	m.adviseTiers(add)
+	m.adviseHolds(add)
 	return out
 }
 
@@ -92,5 +93,22 @@ func (m *Model) adviseTiers(add adviser) {
 	}
 	if !mqa {
 		add("tiers", "none is marked mqa: no account will ever be handed to a rep")
+	}
+}
+
+func (m *Model) adviseHolds(add adviser) {
+	h := m.holds
+	if h == nil {
+		return
+	}
+	if h.human == nil && len(m.spec.Holds.ReleasedBy.Signals) == 0 {
+		add("holds.released_by", "is missing: nothing releases what is held, so it never counts")
+	}
+	for i, s := range m.signals {
+		for _, r := range h.bySignal[i] {
+			if h.released[i] {
+				add(fmt.Sprintf("holds.rules[%d].signals", r), "%s is also in holds.released_by: a machine's event that no rule knows would release the rest", s.name)
+			}
+		}
 	}
 }

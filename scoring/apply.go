@@ -27,6 +27,11 @@ type Outcome struct {
 	Effect    Effect
 	Crossings []Crossing // in order; publish only after the state is stored
 	Forgotten Forgotten
+	// Held says of how many events each rule of Holds newly held something back, in
+	// declared order; nil for none. It is valid until the account's next input.
+	Held []int
+	// Released is true when a person showed to be human and what was held of them counts.
+	Released bool
 	// Changed is false when the account is exactly as it was.
 	Changed bool
 	// ProfileChanged is true when the profile was replaced or erased.
@@ -133,6 +138,9 @@ func (m *Model) enter(a *Account, t int64, out *Outcome) {
 	}
 	a.quiet.moved()
 	a.expireMarks()
+	if len(a.held)+len(a.suspects) > 0 {
+		m.fade(a)
+	}
 	out.Changed = true
 }
 
@@ -170,6 +178,10 @@ func (m *Model) count(a *Account, e *Event, matched []int, out *Outcome) []int {
 	multiplier := m.multiplier(e.Contact)
 	var positive, sooner bool
 	var gain float64 // at most what the total gains
+	var act *click   // where the event may be part of a burst
+	if m.holds != nil {
+		matched, act = m.withhold(a, e, who, matched, out)
+	}
 	counted := matched[:0]
 	for _, i := range matched {
 		s := &m.signals[i]
@@ -180,6 +192,7 @@ func (m *Model) count(a *Account, e *Event, matched []int, out *Outcome) []int {
 			if !ok {
 				continue
 			}
+			a.supersede(s.number, who, e.Time, s.oncePer)
 		}
 		x := e.Strength
 		if s.bySeniority {
@@ -189,9 +202,14 @@ func (m *Model) count(a *Account, e *Event, matched []int, out *Outcome) []int {
 		sooner = sooner || s.points < 0
 		gain += float64(s.points * x)
 		counted = append(counted, i)
+		act.count(s.number, x)
 	}
 	if positive && who != 0 {
-		forgotten, lost := a.meet(who, m.role(e.Contact), e.Time)
+		role := m.role(e.Contact)
+		forgotten, lost := a.meet(who, role, e.Time)
+		if act == nil {
+			a.vouch(who, role, e.Time)
+		}
 		out.Forgotten.People += forgotten
 		sooner = sooner || lost
 		gain += m.committee.perRole
@@ -294,6 +312,7 @@ func (m *Model) Adopt(a *Account, before *Model, t int64) Outcome {
 	before.advance(a, t, &out)
 	a.Clock = max(a.Clock, t)
 	before.settle(a)
+	a.suspects = nil
 	m.Open(a)
 	out.Changed = true
 	if _, kept := m.tierOf[a.tier]; a.tiered && !kept {
@@ -318,6 +337,13 @@ func (m *Model) settle(a *Account) {
 		if p := a.pairOf(m.surges[i].number); p != nil {
 			p.short, p.long = m.surges[i].at(p, a.Clock)
 			p.at = a.Clock
+		}
+	}
+	for i := range a.held {
+		h := &a.held[i]
+		if k, ok := m.signal(h.signal); ok {
+			h.x *= decay(a.Clock-h.at, m.signals[k].halfLife)
+			h.at = a.Clock
 		}
 	}
 }

@@ -203,12 +203,8 @@ func (c *compiler) signal(path string, s SignalSpec) signal {
 		if err != nil {
 			c.fault(path+".match.where", "%q: %v", s.Where, err)
 		}
-		// A name in the text may be part of a longer one or of a text in it: then
-		// more is decoded than read. $env is everything.
-		all := strings.Contains(s.Where, "$env")
 		out.where = where
-		out.properties = all || strings.Contains(s.Where, "properties")
-		out.fields = all || strings.Contains(s.Where, "contact")
+		out.properties, out.fields = reads(s.Where)
 	}
 	if s.HalfLife <= 0 {
 		c.fault(path+".half_life", "%s is not above 0: give a duration such as 7d, or never", FormatDuration(s.HalfLife))
@@ -220,6 +216,14 @@ func (c *compiler) signal(path string, s SignalSpec) signal {
 		c.fault(path+".once_per", "%s is no window: leave it out to count every event", FormatDuration(s.OncePer))
 	}
 	return out
+}
+
+// reads tells whether an expression may read the properties or the contact. A name in
+// the text may be part of a longer one or of a text in it: then more is decoded than
+// read. $env is everything.
+func reads(expr string) (properties, fields bool) {
+	all := strings.Contains(expr, "$env")
+	return all || strings.Contains(expr, "properties"), all || strings.Contains(expr, "contact")
 }
 
 func (c *compiler) group(path, name string) int {

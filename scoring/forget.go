@@ -31,7 +31,7 @@ func (m *Model) forgetsAt(a *Account) (int64, bool) {
 
 // active reports whether anything is known that an input but the profile left.
 func (a *Account) active() bool {
-	return len(a.sums)+len(a.surges)+len(a.people)+len(a.once)+len(a.days) > 0
+	return len(a.sums)+len(a.surges)+len(a.people)+len(a.once)+len(a.days)+len(a.held) > 0
 }
 
 // idleSince is the clock, or the end of the day at which the latest input arrived where
@@ -72,7 +72,7 @@ func (m *Model) forget(a *Account, at int64, out *Outcome) {
 		m.end(a, out)
 		return
 	}
-	a.sums, a.surges, a.people, a.once, a.days = nil, nil, nil, nil, nil
+	a.sums, a.surges, a.people, a.once, a.days, a.held, a.suspects = nil, nil, nil, nil, nil, nil, nil
 	a.quiet.stir()
 	m.evaluate(a, because(CauseErasure), out)
 }

@@ -13,10 +13,12 @@ import (
 
 // FuzzUnpack: no bytes panic, and what unpacks packs to bytes that stay the same.
 func FuzzUnpack(f *testing.F) {
-	m := stored(f)
+	m := storedUnder(f, true)
 	for _, name := range []string{"unknown", "erased", "typical", "moved", "heir", "merged", "settled"} {
-		f.Add(m.Pack(nil, live(f, m, name)))
+		plain := stored(f)
+		f.Add(plain.Pack(nil, live(f, plain, name)))
 	}
+	f.Add(m.Pack(nil, live(f, m, "held")))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		a, err := m.Unpack(data)
 		if err != nil {
@@ -34,6 +36,10 @@ func FuzzUnpack(f *testing.F) {
 		m.Score(b, b.Clock)
 		m.Receipt(b, b.Clock)
 		m.Tier(b)
+		for i, typ := range []string{"web.view", "web.legacy", "web.legacy", "web.view"} {
+			at := b.Clock + int64(i)
+			m.Apply(b, &scoring.Event{ID: fmt.Sprint("f", i), Source: "/web", Type: typ, Time: at, Arrived: at, Strength: 1, Contact: &scoring.Contact{ID: "bot"}}, math.MinInt64)
+		}
 	})
 }
 
@@ -83,7 +89,7 @@ func FuzzCompile(f *testing.F) {
 	for seed, data := range []string{
 		`{}`, `{"Signals":[{"Group":"none","HalfLife":-1}],"Tiers":[{},{}],"Surge":[{}],"ICP":{}}`,
 		`{"Score":{"Min":-1e300,"Max":1e300}}`, `{"Committee":{"Window":1,"PointsPerRole":-3,"Cap":-5}}`,
-		`{"Groups":[{"Name":"group0","Cap":1e-300}]}`, `{"Signals":[{"Name":"signal0","HalfLife":1}]}`,
+		`{"Groups":[{"Name":"group0","Cap":1e-300}]}`, `{"Holds":{"Rules":[{"Name":"x","Signals":["signal0","signal0"],"Burst":{"Of":2,"Within":1}}]}}`, `{"Signals":[{"Name":"signal0","HalfLife":1}]}`,
 		`{"Tiers":[{"Name":"T1","Min":1e-9,"Hysteresis":1e9,"MinDwell":1,"Cooldown":9223372036854775806},{"Name":"T2"}]}`,
 	} {
 		f.Add(uint64(seed), []byte(data))

@@ -92,7 +92,43 @@ func (d dice) spec() scoring.Spec {
 		s.Score.Max = d.maybe(0.7, 80, 150)
 	}
 	d.tiers(&s)
+	d.holds(&s)
 	return s
+}
+
+// holds draws what looks like a machine; long bursts, as histories are thin.
+func (d dice) holds(s *scoring.Spec) {
+	s.Holds = nil
+	if d.chance(0.6) {
+		return
+	}
+	some := func(p float64) (names []string) {
+		for _, x := range s.Signals {
+			if d.chance(p) {
+				names = append(names, x.Name)
+			}
+		}
+		return names
+	}
+	expr := func() string {
+		return pick(d, `properties.path startsWith "/pricing"`, "strength > 0.5", "strength < 1", `source == "/a"`)
+	}
+	s.Holds = &scoring.HoldsSpec{}
+	if d.chance(0.8) {
+		s.Holds.ReleasedBy.Signals = some(0.4)
+	}
+	if d.chance(0.3) {
+		s.Holds.ReleasedBy.When = expr()
+	}
+	for i := range 1 + d.IntN(3) {
+		r := scoring.HoldRuleSpec{Name: fmt.Sprint("rule", i), Signals: append(some(0.5), pick(d, s.Signals...).Name)}
+		if d.chance(0.4) {
+			r.When = expr()
+		} else {
+			r.Burst = &scoring.BurstSpec{Of: 2 + d.IntN(2), Within: pick(d, second, minute, 8*hour, day)}
+		}
+		s.Holds.Rules = append(s.Holds.Rules, r)
+	}
 }
 
 func (d dice) profileRules(s *scoring.Spec) {
@@ -224,6 +260,7 @@ func (d dice) variant(s scoring.Spec) scoring.Spec {
 	}
 	other.Contacts, other.Tiers = s.Contacts, nil
 	d.tiers(&other)
+	d.holds(&other)
 	return other
 }
 

@@ -75,7 +75,7 @@ func (a *Account) estateOf(x *Merging) *Estate {
 		id:        mix(fnvString(Identity(e.Source, e.ID), x.From)),
 		watermark: x.Watermark,
 		cause:     Cause{Kind: CauseMerge, ID: e.ID, Source: e.Source, Type: e.Type},
-		account:   Account{Clock: a.Clock, Begun: true, sums: a.sums, surges: a.surges, people: a.people, once: a.once, days: a.days},
+		account:   Account{Clock: a.Clock, Begun: true, sums: a.sums, surges: a.surges, people: a.people, once: a.once, days: a.days, held: a.held},
 	}
 }
 
@@ -104,11 +104,7 @@ func (m *Model) Absorb(a *Account, s *Estate) Outcome {
 // inherit adds the sums and memories of another account, whose clock is not ahead.
 func (m *Model) inherit(a, from *Account, out *Outcome) {
 	for _, s := range from.sums {
-		halfLife := Never // of a signal that this model does not have
-		if k, ok := m.signal(s.number); ok {
-			halfLife = m.signals[k].halfLife
-		}
-		a.add(s.number, s.x, s.at, halfLife)
+		a.add(s.number, s.x, s.at, m.halfLife(s.number))
 	}
 	for _, p := range from.surges {
 		m.inheritSurge(a, p)
@@ -117,8 +113,29 @@ func (m *Model) inherit(a, from *Account, out *Outcome) {
 		forgotten, _ := a.meet(p.who, p.role, p.at)
 		out.Forgotten.People += forgotten
 	}
+	for _, h := range from.held {
+		m.inheritHeld(a, h, out)
+	}
 	out.Forgotten.Marks += a.inheritMarks(from.once)
 	out.Forgotten.Identities += a.inheritDays(from.days)
+}
+
+// inheritHeld goes on holding what was held of a person. Of a window one event is held.
+func (m *Model) inheritHeld(a *Account, h held, out *Outcome) {
+	same := func(x held) bool { return x.who == h.who && x.signal == h.signal && x.end == h.end }
+	if h.end != never && slices.ContainsFunc(a.held, same) {
+		return
+	}
+	a.pile(h, m.halfLife(h.signal))
+	out.Forgotten.Held += a.boundHeld()
+}
+
+// halfLife is that of a signal, never of one that the model does not have.
+func (m *Model) halfLife(number uint32) int64 {
+	if k, ok := m.signal(number); ok {
+		return m.signals[k].halfLife
+	}
+	return Never
 }
 
 func (m *Model) inheritSurge(a *Account, from pair) {
@@ -203,6 +220,7 @@ func (m *Model) packMerged(dst []byte, a *Account) []byte {
 		p.text(s.cause.Type)
 		p.clock = s.account.Clock
 		p.body(m, &s.account)
+		p.holds(m.names, &s.account)
 	}
 	return p.b
 }
@@ -217,6 +235,7 @@ func (u *unpacker) merged(a *Account, names *Names) {
 	s.id, s.watermark = u.hash(), u.varint()
 	s.cause = Cause{Kind: CauseMerge, ID: u.text(), Source: u.text(), Type: u.text()}
 	u.body(&s.account, names)
+	u.holds(&s.account, names)
 	a.estate = s
 }
 

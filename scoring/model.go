@@ -39,6 +39,7 @@ type Model struct {
 	plain  bool
 	tiers  []tier
 	tierOf map[uint32]int // dictionary number → tier
+	holds  *holds         // nil: nothing is held back
 
 	// stranger is the standing of an account without a profile.
 	stranger *standing
@@ -143,6 +144,7 @@ func Compile(spec Spec, hash string, conditions Conditions, names *Names) (*Mode
 	c.surges(m)
 	c.score(m)
 	c.tiers(m)
+	c.holds(m)
 	c.portfolio()
 	if len(c.faults) > 0 {
 		return nil, c.faults
@@ -202,34 +204,38 @@ func (m *Model) signal(number uint32) (int, bool) {
 func (m *Model) matches(dst []int, e *Event) []int {
 	if exact, ok := m.byType[e.Type]; ok {
 		for _, i := range exact {
-			dst = m.holds(dst, i, e)
+			dst = m.admits(dst, i, e)
 		}
 		return dst
 	}
 	for _, i := range m.prefixed {
 		if strings.HasPrefix(e.Type, m.signals[i].typ) {
-			dst = m.holds(dst, i, e)
+			dst = m.admits(dst, i, e)
 		}
 	}
 	return dst
 }
 
-// holds appends signal i to dst if its `where` holds for the event.
-func (m *Model) holds(dst []int, i int, e *Event) []int {
+// admits appends signal i to dst if its `where` holds for the event.
+func (m *Model) admits(dst []int, i int, e *Event) []int {
 	if w := m.signals[i].where; w == nil || w(e) == True {
 		return append(dst, i)
 	}
 	return dst
 }
 
-// Reads tells whether a `where` may read the properties, or the contact's fields,
-// of an event of this type. Events may go without them where it says no.
+// Reads tells whether a `where`, or an expression of holds, may read the properties,
+// or the contact's fields, of an event of this type. Events may go without them where it says no.
 func (m *Model) Reads(typ string) (properties, fields bool) {
 	for i := range m.signals {
 		s := &m.signals[i]
 		if (s.properties || s.fields) && (typ == s.typ || s.prefix && strings.HasPrefix(typ, s.typ)) {
 			properties, fields = properties || s.properties, fields || s.fields
 		}
+	}
+	if m.holds != nil && (!properties || !fields) {
+		p, f := m.holdsRead(typ)
+		properties, fields = properties || p, fields || f
 	}
 	return properties, fields
 }

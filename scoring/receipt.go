@@ -51,6 +51,10 @@ type SignalReceipt struct {
 	Weight    float64  `json:"weight"` // the model's points for an intensity of 1
 	Limit     *float64 `json:"limit"`  // nil: none
 	HalfLife  string   `json:"half_life"`
+	// Held is intensity that is held back as machine-like, and HeldPoints what it would
+	// earn, before the group's cap: neither is part of the sums.
+	Held       float64 `json:"held,omitzero"`
+	HeldPoints float64 `json:"held_points,omitzero"`
 }
 
 // CommitteeReceipt is what distinct roles earn.
@@ -91,7 +95,7 @@ func (m *Model) receipt(a *Account, r *reading) Receipt {
 		Adjustment: r.score - r.total,
 	}
 	for g := range m.groups {
-		out.Groups = append(out.Groups, m.groupReceipt(g, r))
+		out.Groups = append(out.Groups, m.groupReceipt(a, g, r))
 	}
 	for i, on := range r.surges {
 		if s := &m.surges[i]; on {
@@ -117,7 +121,7 @@ func (m *Model) fitReceipt(a *Account) FitReceipt {
 	return out
 }
 
-func (m *Model) groupReceipt(g int, r *reading) GroupReceipt {
+func (m *Model) groupReceipt(a *Account, g int, r *reading) GroupReceipt {
 	group := &m.groups[g]
 	out := GroupReceipt{Name: group.name, Points: r.points[g], Sum: r.raw[g], Signals: []SignalReceipt{}}
 	if r.raw[g] > group.cap {
@@ -128,12 +132,16 @@ func (m *Model) groupReceipt(g int, r *reading) GroupReceipt {
 	}
 	for _, i := range group.signals {
 		s := &m.signals[i]
-		if r.x[i] == 0 {
+		held := a.withheld(s, r.at)
+		if r.x[i] == 0 && held == 0 {
 			continue
 		}
 		line := SignalReceipt{
 			Name: s.name, Points: float64(s.points * math.Min(r.x[i], s.limit)), Intensity: r.x[i],
-			Weight: s.points, HalfLife: FormatDuration(s.halfLife),
+			Weight: s.points, HalfLife: FormatDuration(s.halfLife), Held: held,
+		}
+		if held != 0 {
+			line.HeldPoints = float64(s.points*math.Min(r.x[i]+held, s.limit)) - line.Points
 		}
 		if !math.IsInf(s.limit, 0) {
 			line.Limit = &s.limit

@@ -187,7 +187,11 @@ func (s *scenario) receipt(r scoring.Receipt) {
 	for _, g := range r.Groups {
 		w("  %s %s of %s%s%s\n", g.Name, six(g.Points), six(g.Sum), bound(" capped at ", g.Cap), bound(" held at ", g.Floor))
 		for _, x := range g.Signals {
-			w("    %s %s = %s × %s%s, half-life %s\n", x.Name, six(x.Points), six(x.Weight), six(x.Intensity), bound(" limited to ", x.Limit), x.HalfLife)
+			held := ""
+			if x.Held != 0 {
+				held = fmt.Sprintf(", held %s (%s)", six(x.Held), six(x.HeldPoints))
+			}
+			w("    %s %s = %s × %s%s, half-life %s%s\n", x.Name, six(x.Points), six(x.Weight), six(x.Intensity), bound(" limited to ", x.Limit), x.HalfLife, held)
 		}
 	}
 	w("  committee %s: %d people, roles %v\n", six(r.Committee.Points), r.Committee.People, r.Committee.Roles)

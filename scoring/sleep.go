@@ -34,5 +34,6 @@ func (a *Account) clear() {
 	*a = Account{
 		left: a.left[:0], sums: a.sums[:0], surges: a.surges[:0],
 		people: a.people[:0], once: a.once[:0], days: a.days[:0], taken: a.taken[:0],
+		held: a.held[:0], suspects: a.suspects[:0], heldBy: a.heldBy,
 	}
 }

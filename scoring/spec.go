@@ -19,6 +19,7 @@ type Spec struct {
 	Surge     []SurgeSpec
 	Score     ScoreSpec
 	Tiers     []TierSpec // best first; the last has no Min
+	Holds     *HoldsSpec // nil: nothing is held back
 
 	PublishAttributes []string
 	Identity          IdentitySpec

@@ -9,11 +9,11 @@ import (
 	"slices"
 )
 
-// Layout is the version of the packed state that this program writes. Older
-// layouts stay readable; a newer one is refused.
+// Layout is the newest version of the packed state that this program writes. Older
+// layouts stay readable; a newer one is refused. Each account is written in the oldest
+// that can say all of it: 2 where something is held, or it was merged or took an estate.
 const Layout = 2
 
-// plainLayout is written where nothing needs more: an older program reads it.
 const plainLayout = 1
 
 // ErrNewerLayout is returned by Unpack for a state that a newer program wrote.
@@ -26,10 +26,7 @@ var errBroken = errors.New("broken state")
 // Pack appends the account's state, its profile left out, to dst. Instants are
 // written as distances from the clock, which keeps them short.
 func (m *Model) Pack(dst []byte, a *Account) []byte {
-	layout := byte(plainLayout)
-	if a.into != "" || len(a.taken) > 0 {
-		layout = Layout
-	}
+	layout := a.layout()
 	dst = append(dst, layout)
 	dst = binary.AppendUvarint(dst, a.Seq)
 	switch {
@@ -41,12 +38,21 @@ func (m *Model) Pack(dst []byte, a *Account) []byte {
 	p := packer{append(dst, 1), a.Clock}
 	p.body(m, a)
 	if layout > plainLayout {
+		p.holds(m.names, a)
 		p.count(len(a.taken))
 		for _, id := range a.taken {
 			p.hash(id)
 		}
 	}
 	return p.b
+}
+
+// layout is the oldest that can say all of the account.
+func (a *Account) layout() byte {
+	if a.into != "" || a.Begun && len(a.held)+len(a.suspects)+len(a.taken) > 0 {
+		return Layout
+	}
+	return plainLayout
 }
 
 type packer struct {
@@ -158,6 +164,7 @@ func (m *Model) unpack(a *Account, data []byte) error {
 		a.Begun = true
 		u.body(a, m.names)
 		if layout > plainLayout {
+			u.holds(a, m.names)
 			a.taken = list(&u, a.taken, 8, func(id *uint64) { *id = u.hash() })
 		}
 	case begun == 2 && layout > plainLayout:

@@ -170,7 +170,7 @@ func compare(m *scoring.Model, a *scoring.Account, got []scoring.Crossing, twin 
 		errs = append(errs, fmt.Errorf("score %v, want %v", x, y))
 	}
 	receipt := m.Receipt(a, at)
-	errs = append(errs, addsUp(receipt), sameReading(receipt, twin.Read(at)))
+	errs = append(errs, addsUp(receipt), sameReading(receipt, twin.Read(at)), sameHeld(m, receipt, twin, at))
 	return errors.Join(errs...)
 }
 
@@ -258,6 +258,21 @@ func sameReading(r scoring.Receipt, want naive.Reading) error {
 	}
 	if known != want.Roles {
 		return fmt.Errorf("roles %v, want %d", r.Committee.Roles, want.Roles)
+	}
+	return nil
+}
+
+func sameHeld(m *scoring.Model, r scoring.Receipt, twin *naive.Account, at int64) error {
+	lines := map[string]scoring.SignalReceipt{}
+	for _, g := range r.Groups {
+		for _, s := range g.Signals {
+			lines[s.Name] = s
+		}
+	}
+	for i, s := range m.Spec().Signals {
+		if got, want := lines[s.Name].Held, twin.Held(i, at); math.Abs(got-want) > 1e-6 {
+			return fmt.Errorf("held of %s: %v, want %v", s.Name, got, want)
+		}
 	}
 	return nil
 }

@@ -218,10 +218,16 @@ func (d *demo) greet(http string) {
 		fmt.Sprintf("  curl http://%s/metrics", http),
 		"  " + d.environment(),
 		fmt.Sprintf("  %s accounts explain %s", os.Args[0], first),
-		"",
 	} {
 		d.view.Line(line)
 	}
+	for _, f := range d.pacer.World.Firms() {
+		if f.Persona == traffic.Scanned {
+			d.view.Line(fmt.Sprintf("  %s accounts explain %s   (a scanner clicks there)", os.Args[0], f.Account))
+			break
+		}
+	}
+	d.view.Line("")
 }
 
 // environment makes other commands find the servers of this process.

@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"tidemark/scoring"
 )
 
 func upgrades() []fault {
@@ -79,7 +81,7 @@ func newerStates(t *testing.T, s *seen) {
 	s.recovered = w.fresh()
 	w.flowing(50)
 	tr.stop()
-	w.label = 2 // the newer layout differs in its number only
+	w.label = scoring.Layout + 1 // the newer layout differs in its number only
 	r := w.verified()
 	s.figure("exit code 1; with the newer build again: %d events, %d tier changes, %d repeats", r.Events, r.Changes, r.Repeats)
 	i.stop()

@@ -202,6 +202,7 @@ func (l *lane) note(w *work, t *touched, e *entry, out *scoring.Outcome, appende
 	w.forgotten.People += out.Forgotten.People
 	w.forgotten.Accounts += out.Forgotten.Accounts
 	e.forgotten = e.forgotten || out.Forgotten.Accounts > 0
+	w.hold(l.e.model, out)
 	for i := range out.Crossings {
 		c := &out.Crossings[i]
 		value, err := l.e.encoder.Change(e.name, c)

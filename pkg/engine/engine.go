@@ -134,6 +134,7 @@ func New(c Config, m *scoring.Model, s Store, a Aliases, enc Encoder, h Hooks, m
 		c.Lanes = 2 * runtime.GOMAXPROCS(0)
 	}
 	c.Lanes = min(c.Lanes, s.Shards())
+	metrics.hold(m.HoldRules())
 	e := &Engine{
 		store: s, aliases: a, encoder: enc, hooks: h, outage: outage{log: log}, metrics: metrics, model: m,
 		ends: map[Partition]int64{}, moved: map[string]went{}, watermark: UnknownWatermark, level: UnknownWatermark,

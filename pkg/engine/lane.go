@@ -455,6 +455,27 @@ type work struct {
 	canaries  int
 	crossings []scoring.CauseKind
 	forgotten scoring.Forgotten
+	held      []int // by rule of the model's holds; nil: none
+	holdRules []string
+	released  int
+}
+
+// hold takes what was held or released into the work.
+func (w *work) hold(m *scoring.Model, out *scoring.Outcome) {
+	w.forgotten.Held += out.Forgotten.Held
+	if out.Released {
+		w.released++
+	}
+	if out.Held == nil {
+		return
+	}
+	if w.held == nil {
+		w.holdRules = m.HoldRules()
+		w.held = make([]int, len(w.holdRules))
+	}
+	for i, n := range out.Held {
+		w.held[i] += n
+	}
 }
 
 func (w *work) empty() bool {

@@ -13,7 +13,9 @@ type Metrics struct {
 	canaries  prometheus.Counter
 	crossings map[scoring.CauseKind]prometheus.Counter
 	commits   [4]prometheus.Counter
-	forgotten [4]prometheus.Counter
+	forgotten [5]prometheus.Counter
+	held      *prometheus.CounterVec
+	released  prometheus.Counter
 }
 
 // NewMetrics registers the engine's figures.
@@ -39,9 +41,14 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		m.commits[result] = commits.WithLabelValues(name)
 	}
 	forgotten := counters(r, "tidemark_engine_forgotten_total", "What fell out of the bounded memory of an account, and accounts that were idle for too long.", "what")
-	for i, name := range []string{"identity", "window", "person", "account"} {
+	for i, name := range []string{"identity", "window", "person", "account", "held"} {
 		m.forgotten[i] = forgotten.WithLabelValues(name)
 	}
+	m.held = counters(r, "tidemark_held_events_total", "Events of which a rule of the model's holds newly held something back, those of a burst taken back included, counted once stored.", "rule")
+	m.released = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "tidemark_held_releases_total", Help: "Releases of what was held of a person, who showed to be human.",
+	})
+	r.MustRegister(m.released)
 	return m
 }
 
@@ -49,6 +56,13 @@ func counters(r prometheus.Registerer, name, help, label string) *prometheus.Cou
 	v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
 	r.MustRegister(v)
 	return v
+}
+
+// hold has rules of the model's holds shown before they hold anything.
+func (m *Metrics) hold(rules []string) {
+	for _, name := range rules {
+		m.held.WithLabelValues(name)
+	}
 }
 
 func (m *Metrics) commit(r Result) { m.commits[r].Inc() }
@@ -65,4 +79,11 @@ func (m *Metrics) applied(w *work) {
 	m.forgotten[1].Add(float64(w.forgotten.Marks))
 	m.forgotten[2].Add(float64(w.forgotten.People))
 	m.forgotten[3].Add(float64(w.forgotten.Accounts))
+	m.forgotten[4].Add(float64(w.forgotten.Held))
+	for i, n := range w.held {
+		if n > 0 {
+			m.held.WithLabelValues(w.holdRules[i]).Add(float64(n))
+		}
+	}
+	m.released.Add(float64(w.released))
 }

@@ -97,6 +97,14 @@ func group(t table.Writer, g *scoring.GroupReceipt) {
 }
 
 func signal(s *scoring.SignalReceipt) string {
+	out := counted(s)
+	if s.Held > 0 {
+		out += fmt.Sprintf("; %s more held back as machine-like (%s points)", intensity(s.Held), points(s.HeldPoints))
+	}
+	return out
+}
+
+func counted(s *scoring.SignalReceipt) string {
 	out := fmt.Sprintf("%s × %s", points(s.Weight), intensity(s.Intensity))
 	if s.Limit != nil && s.Intensity > *s.Limit {
 		out = fmt.Sprintf("%s × %s, as at most %s of %s count", points(s.Weight), intensity(*s.Limit), intensity(*s.Limit), intensity(s.Intensity))

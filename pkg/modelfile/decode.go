@@ -26,6 +26,7 @@ func decode(root *yamltree.Node, s *scoring.Spec, faults *yamltree.Faults) {
 		{"surge", yamltree.ListOf(&d.Decoder, &s.Surge, d.surge)},
 		{"score", d.score(&s.Score)},
 		{"tiers", yamltree.ListOf(&d.Decoder, &s.Tiers, d.tier)},
+		{"holds", yamltree.Optional(&s.Holds, d.holds)},
 		{"publish_attributes", d.Texts(&s.PublishAttributes)},
 		{"identity", d.identity(&s.Identity)},
 		{"portfolio", yamltree.Optional(&s.Portfolio, d.portfolio)},

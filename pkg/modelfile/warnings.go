@@ -39,6 +39,12 @@ func Warnings(spec *scoring.Spec) []Warning {
 	for i, signal := range spec.Signals {
 		add(eventScope{}, signal.Where, "signals[%d].match.where", i)
 	}
+	if spec.Holds != nil {
+		add(eventScope{}, spec.Holds.ReleasedBy.When, "holds.released_by.when")
+		for i, rule := range spec.Holds.Rules {
+			add(eventScope{}, rule.When, "holds.rules[%d].when", i)
+		}
+	}
 	if spec.Portfolio != nil {
 		for i, rule := range spec.Portfolio.Attractiveness {
 			add(profileScope{}, rule.When, "portfolio.attractiveness[%d].when", i)

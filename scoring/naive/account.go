@@ -19,7 +19,7 @@ type Account struct {
 	tier    int
 	entered int64
 	left    []int64 // by tier
-	history []counted
+	history []*counted
 	people  map[string]member
 	seen    map[string]int64 // (source, id) → UTC day of the Kafka timestamp
 	today   int64            // latest of those days
@@ -33,8 +33,16 @@ type Account struct {
 type counted struct {
 	at       int64
 	strength float64
+	who      string
 	counts   []bool    // by signal
 	m        []float64 // multiplier, by signal
+
+	role     string
+	matched  []bool // by signal
+	machine  []bool // by signal: a rule of holds applies, so it makes nobody active
+	held     []bool // by signal: waits for a release
+	released []bool // by signal: was held, and counts
+	apart    bool   // in no later burst
 }
 
 type member struct {
@@ -152,6 +160,9 @@ func (a *Account) Adopt(m *Model, t int64) []Crossing {
 		}
 	}
 	a.m, a.left, a.tier = m, left, len(m.spec.Tiers)-1
+	for _, c := range a.history {
+		c.apart = true
+	}
 	kept := named(from)
 	switch {
 	case kept >= 0 && a.entered != longAgo:
@@ -245,26 +256,53 @@ func (a *Account) duplicate(e *scoring.Event) bool {
 
 func (a *Account) count(e *scoring.Event, signals []int) {
 	n := len(a.m.spec.Signals)
-	c := counted{at: e.Time, strength: e.Strength, counts: make([]bool, n), m: make([]float64, n)}
-	who, positive := identity(e.Contact), false
+	c := &counted{at: e.Time, strength: e.Strength, who: identity(e.Contact)}
+	c.counts, c.m, c.matched, c.machine = make([]bool, n), make([]float64, n), make([]bool, n), make([]bool, n)
+	c.held, c.released = make([]bool, n), make([]bool, n)
+	if e.Contact != nil {
+		c.role = label(e.Contact.Role, e.Contact.Title, a.m.roles)
+	}
 	for _, s := range signals {
+		c.matched[s], c.m[s] = true, a.m.multiplier(s, e)
+	}
+	a.history = append(a.history, c)
+	if a.m.spec.Holds != nil {
+		a.judge(e, c)
+	}
+	positive := false
+	for _, s := range signals {
+		if c.machine[s] {
+			continue
+		}
 		spec := a.m.spec.Signals[s]
 		positive = positive || spec.Points > 0
 		if spec.OncePer > 0 {
-			w := window{s, who, e.Time / spec.OncePer}
-			if end := (w.number + 1) * spec.OncePer; a.once[w] && a.Clock < end+48*hour {
+			if !a.opens(s, c) {
 				continue
 			}
-			a.once[w] = true
+			a.once[a.window(s, c)] = true
+			a.dropHeld(s, c)
 		}
-		c.counts[s], c.m[s] = true, a.m.multiplier(s, e)
+		c.counts[s] = true
 	}
-	if slices.Contains(c.counts, true) {
-		a.history = append(a.history, c)
+	if positive && c.who != "" {
+		a.meet(c.who, e.Time, c.role)
 	}
-	if positive && who != "" {
-		a.meet(who, e.Time, label(e.Contact.Role, e.Contact.Title, a.m.roles))
-	}
+}
+
+func (a *Account) window(s int, c *counted) window {
+	return window{s, c.who, c.at / a.m.spec.Signals[s].OncePer}
+}
+
+// remembers reports whether a once_per window is not 48 h past its end.
+func (a *Account) remembers(w window) bool {
+	return a.Clock < (w.number+1)*a.m.spec.Signals[w.signal].OncePer+48*hour
+}
+
+// opens reports whether nothing has counted in the once_per window of the event.
+func (a *Account) opens(s int, c *counted) bool {
+	w := a.window(s, c)
+	return !a.once[w] || !a.remembers(w)
 }
 
 // meet keeps a person's latest event, and the 64 latest people.
@@ -287,6 +325,11 @@ func (a *Account) meet(who string, at int64, role string) {
 
 func (a *Account) forgetPerson(who string) {
 	delete(a.people, who)
+	for _, c := range a.history {
+		if c.who == who && who != "" {
+			c.who, c.held = "\x00erased", make([]bool, len(c.held))
+		}
+	}
 	for w := range a.once {
 		if w.who == who {
 			delete(a.once, w)

@@ -29,6 +29,8 @@ type Model struct {
 	roleCap   float64
 	scoreMin  float64
 	scoreMax  float64
+	machine   []func(*scoring.Event) scoring.Truth // by rule of holds; nil: a burst
+	human     func(*scoring.Event) scoring.Truth   // nil: only signals release
 }
 
 type pattern struct {
@@ -69,14 +71,22 @@ func (m *Model) compile(conditions scoring.Conditions) (err error) {
 	for _, r := range m.spec.Fit.Rules {
 		m.fit = append(m.fit, profile(r.When))
 	}
-	for _, s := range m.spec.Signals {
-		var f func(*scoring.Event) scoring.Truth
-		if s.Where != "" {
+	event := func(expr string) (f func(*scoring.Event) scoring.Truth) {
+		if expr != "" {
 			var e error
-			f, e = conditions.Event(s.Where)
-			err = orError(err, e, s.Where)
+			f, e = conditions.Event(expr)
+			err = orError(err, e, expr)
 		}
-		m.where = append(m.where, f)
+		return f
+	}
+	for _, s := range m.spec.Signals {
+		m.where = append(m.where, event(s.Where))
+	}
+	if h := m.spec.Holds; h != nil {
+		m.human = event(h.ReleasedBy.When)
+		for _, r := range h.Rules {
+			m.machine = append(m.machine, event(r.When))
+		}
 	}
 	m.seniority, err = patterns(m.spec.Contacts.Seniority, err)
 	m.roles, err = patterns(m.spec.Contacts.Roles, err)

@@ -50,7 +50,7 @@ func left(elapsed, halfLife int64) float64 {
 func (a *Account) intensity(s int, t int64) float64 {
 	x := 0.0
 	for _, e := range a.history {
-		if e.counts[s] && e.at <= t {
+		if (e.counts[s] || e.released[s]) && e.at <= t {
 			x += e.m[s] * left(t-e.at, a.m.spec.Signals[s].HalfLife)
 		}
 	}
@@ -139,4 +139,15 @@ func (a *Account) inside() bool {
 		}
 	}
 	return true
+}
+
+// Held is the intensity that is held back of a signal.
+func (a *Account) Held(s int, t int64) float64 {
+	x := 0.0
+	for _, e := range a.history {
+		if e.held[s] && e.at <= t {
+			x += e.m[s] * left(t-e.at, a.m.spec.Signals[s].HalfLife)
+		}
+	}
+	return x
 }

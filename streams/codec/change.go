@@ -162,6 +162,12 @@ func (w *writer) group(g *scoring.GroupReceipt) {
 		w.number("weight", s.Weight)
 		w.optional("limit", s.Limit)
 		w.text("half_life", s.HalfLife)
+		if s.Held != 0 {
+			w.number("held", s.Held)
+		}
+		if s.HeldPoints != 0 {
+			w.number("held_points", s.HeldPoints)
+		}
 		w.close('}')
 	}
 	w.close(']')

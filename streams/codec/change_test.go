@@ -136,7 +136,11 @@ func (d dice) crossing(m *scoring.Model) *scoring.Crossing {
 		c.Profile = &scoring.Profile{Attributes: map[string]any{"owner": d.text(), "size": d.number(), "list": []any{d.text()}}}
 	}
 	signal := func() scoring.SignalReceipt {
-		return scoring.SignalReceipt{Name: d.text(), Points: d.number(), Intensity: d.number(), Weight: d.number(), Limit: d.optional(), HalfLife: "14d"}
+		s := scoring.SignalReceipt{Name: d.text(), Points: d.number(), Intensity: d.number(), Weight: d.number(), Limit: d.optional(), HalfLife: "14d"}
+		if d.IntN(3) == 0 {
+			s.Held, s.HeldPoints = d.number(), d.number()
+		}
+		return s
 	}
 	c.Receipt = scoring.Receipt{
 		Score: d.number(), Adjustment: d.number(),

@@ -111,6 +111,30 @@ func (d *diary) live(nth int) {
 		d.spy()
 	case Quiet:
 		d.idle()
+	case Scanned:
+		if phase%4 == 0 {
+			d.scan(9, d.staff.executive)
+		}
+		d.idle()
+	}
+}
+
+// scan is what a mail's scanner does within a second of its delivery, in the name of
+// whom it protects.
+func (d *diary) scan(hour int, who *Person) {
+	began := len(d.events)
+	d.act(hour, who, openMail)
+	for range 5 {
+		d.act(hour, who, clickMail)
+		d.visit(hour, who, pricing)
+	}
+	for i := range d.events[began:] {
+		e := &d.events[began+i]
+		e.At = d.events[began].At + time.Duration(i)*60*time.Millisecond
+		if e.Properties == nil {
+			e.Properties = map[string]any{}
+		}
+		e.Properties["user_agent"], e.Properties["since_sent_ms"] = "MailGuard-LinkScanner/2.1", float64(300+60*i)
 	}
 }
 

@@ -26,9 +26,12 @@ const (
 	Competitor
 	// Quiet firms do next to nothing. C.
 	Quiet
+	// Scanned firms are as quiet, but a scanner opens each mail and follows its links
+	// before anybody sees it. C, as that is held back.
+	Scanned
 )
 
-var personaNames = [...]string{"in-market", "executive", "warming", "leaving", "interns", "noisy", "competitor", "quiet"}
+var personaNames = [...]string{"in-market", "executive", "warming", "leaving", "interns", "noisy", "competitor", "quiet", "scanned"}
 
 // String is the persona's name.
 func (p Persona) String() string { return personaNames[p] }
@@ -46,7 +49,7 @@ func (p Persona) Highest() string {
 
 // mix is which personas the first firms play; it repeats.
 var mix = []Persona{
-	InMarket, Executive, Warming, Interns, Noisy, Quiet, Competitor, Leaving, InMarket, Quiet,
+	InMarket, Executive, Warming, Interns, Noisy, Scanned, Competitor, Leaving, InMarket, Quiet,
 	Warming, Noisy, InMarket, Quiet, Interns, Quiet, Warming, Executive, Quiet, Noisy,
 }
 
@@ -80,6 +83,8 @@ func (p Persona) furnish(r *rand.Rand, a map[string]any) {
 		}
 	case Competitor:
 		a["relationship"] = "competitor"
+	case Scanned:
+		employees, technologies = 600+r.IntN(4000), []string{"salesforce"}
 	case Executive, Warming, Interns, Quiet:
 	}
 	a["employees"], a["revenue_musd"], a["technologies"] = float64(employees), float64(revenue), technologies

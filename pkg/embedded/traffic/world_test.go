@@ -9,6 +9,7 @@ import (
 
 	"tidemark/pkg/app"
 	"tidemark/pkg/embedded/traffic"
+	"tidemark/pkg/modelfile"
 	"tidemark/pkg/offline"
 	"tidemark/scoring"
 	"tidemark/streams/codec"
@@ -96,6 +97,11 @@ func history(t *testing.T, w *traffic.World, end time.Duration) []change {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return historyUnder(t, file, w, end)
+}
+
+func historyUnder(t *testing.T, file *modelfile.File, w *traffic.World, end time.Duration) []change {
+	t.Helper()
 	m, err := app.Compile(file, file.Spec.Names())
 	if err != nil {
 		t.Fatal(err)
@@ -165,6 +171,25 @@ func TestPersonasRiseAsHighAsIntended(t *testing.T) {
 			if got != want {
 				t.Errorf("seed %d: %s firm %s rose to %s, want %s", seed, f.Persona, f.Account, got, want)
 			}
+		}
+	}
+}
+
+// TestScannersWouldRiseUnlessHeldBack: that is what holds are for.
+func TestScannersWouldRiseUnlessHeldBack(t *testing.T) {
+	t.Parallel()
+	file, err := app.ReadModel("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.Spec.Holds = nil
+	w, rose := traffic.New(1, 60), map[string]bool{}
+	for _, c := range historyUnder(t, file, w, 60*day) {
+		rose[c.Data.Account] = true
+	}
+	for _, f := range w.Firms() {
+		if f.Persona == traffic.Scanned && !rose[f.Account] {
+			t.Errorf("%s never rose, though nothing was held back", f.Account)
 		}
 	}
 }
