@@ -85,20 +85,20 @@ type Options struct {
 
 // Report watches for the window and says how late it is.
 func (w *Watcher) Report(ctx context.Context, o Options) (*Report, error) {
-	var window []*look
-	for start := time.Now(); ; {
+	first, err := w.patient(ctx, o.Every)
+	if err != nil {
+		return nil, err
+	}
+	window := []*look{first}
+	for left := o.Window; left > 0; left = o.Window - time.Duration(w.Now()-first.at)*time.Millisecond {
+		if !pause(ctx, min(left, o.Every)) {
+			return nil, ctx.Err()
+		}
 		l, err := w.patient(ctx, o.Every)
 		if err != nil {
 			return nil, err
 		}
 		window = append(window, l)
-		left := o.Window - time.Since(start)
-		if left <= 0 {
-			break
-		}
-		if !pause(ctx, min(left, o.Every)) {
-			return nil, ctx.Err()
-		}
 	}
 	return w.report(ctx, o, window)
 }
