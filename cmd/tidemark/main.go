@@ -35,6 +35,7 @@ type commands struct {
 	Score       scoreCmd       `cmd:"" help:"Score a history from files: JSON lines in, tier changes and scores out."`
 	Model       modelCmd       `cmd:"" help:"Check or show a model."`
 	Accounts    accountsCmd    `cmd:"" help:"Look at accounts: where they stand and why."`
+	Mqas        mqasCmd        `cmd:"" name:"mqas" help:"See who has which MQA, and act on it."`
 	Rebuild     rebuildCmd     `cmd:"" help:"Score the whole log again beside the live state, compare, and switch."`
 	Topics      topicsCmd      `cmd:"" help:"Make the Kafka topics, or look into one."`
 	Profiles    profilesCmd    `cmd:"" help:"Import profiles of accounts."`

@@ -14,6 +14,7 @@ import (
 
 // web serves health and metrics.
 type web struct {
+	mux      *http.ServeMux
 	listener net.Listener
 	server   *http.Server
 	served   chan error
@@ -41,10 +42,13 @@ func newWeb(addr string, ready func(context.Context) error, notes func() []strin
 		}
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	w := &web{listener, &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, make(chan error, 1)}
+	w := &web{mux, listener, &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, make(chan error, 1)}
 	go func() { w.served <- w.server.Serve(listener) }()
 	return w, nil
 }
+
+// Handle serves a room of the API from now on.
+func (w *web) Handle(pattern string, h http.Handler) { w.mux.Handle(pattern, h) }
 
 // Addr is the address that is listened on.
 func (w *web) Addr() string { return w.listener.Addr().String() }

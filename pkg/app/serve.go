@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"tidemark/pkg/api"
 	"tidemark/pkg/config"
 	"tidemark/pkg/engine"
 	"tidemark/pkg/failpoint"
@@ -66,6 +67,7 @@ type service struct {
 	source    *source.Source
 	pump      *pump
 	web       *web
+	routing   *routing // nil: MQAs are not routed
 }
 
 // Serve runs until ctx ends, then stops in order: no more fetching, what is in
@@ -146,6 +148,9 @@ func (s *service) open(ctx context.Context) error {
 	if err := s.openSource(); err != nil {
 		return err
 	}
+	if err := s.openRouting(); err != nil {
+		return err
+	}
 	return s.adopt(ctx)
 }
 
@@ -169,7 +174,11 @@ func (s *service) settled(ctx context.Context) error {
 
 func (s *service) openKafka() error {
 	t := s.cfg.Kafka.Topics
-	kafka, err := KafkaConfig(s.cfg, append(s.cfg.Kafka.InputTopics(), t.TierChanges, t.AccountTiers, t.DeadLetters))
+	topics := append(s.cfg.Kafka.InputTopics(), t.TierChanges, t.AccountTiers, t.DeadLetters)
+	if s.cfg.Routing != "" {
+		topics = append(topics, t.MQARouting)
+	}
+	kafka, err := KafkaConfig(s.cfg, topics)
 	if err != nil {
 		return err
 	}
@@ -284,6 +293,27 @@ func (s *service) openSource() error {
 	return nil
 }
 
+// openRouting wires the desk of MQAs, where a routing file is configured.
+func (s *service) openRouting() error {
+	plan, err := ReadRouting(s.cfg)
+	if err != nil || plan == nil {
+		return err
+	}
+	s.routing, err = newRouting(s.cfg, plan, s.store, s.transport, s.publisher, s.model, s.now, s.registry, s.log)
+	if err != nil {
+		return err
+	}
+	// The API's desk is its own: requests are answered on any instance.
+	shown, err := newDesk(s.cfg, plan, s.store, s.now)
+	if err != nil {
+		return err
+	}
+	room := api.MQAs(shown, s.log)
+	s.web.Handle(api.MQAsPath, room)
+	s.web.Handle(api.MQAsPath+"/", room)
+	return nil
+}
+
 // lookPeriod is the longest time between two looks at what is due.
 const lookPeriod = 200 * time.Millisecond
 
@@ -345,6 +375,9 @@ func (s *service) run(ctx context.Context) error {
 	group.Go(func() error { return s.leases.Run(failed) })
 	group.Go(func() error { return s.waker.Run(failed) })
 	group.Go(func() error { return s.listen(failed) })
+	if s.routing != nil {
+		group.Go(func() error { return s.routing.Run(failed) })
+	}
 
 	err := s.pump.Run(reading, work)
 	endReading()

@@ -40,6 +40,7 @@ type Desk struct {
 	// stored are the positions as this process last knew them stored, and read those
 	// that it has read up to since.
 	stored, read map[string]int64
+	begun        bool // positions are this process's business
 }
 
 // New makes a Desk. It reads nothing yet.
@@ -63,6 +64,7 @@ func (d *Desk) Begin(ctx context.Context, first func(context.Context) (map[int]i
 	d.forget()
 	clear(d.stored)
 	clear(d.read)
+	d.begun = true
 	if err := d.load(ctx); err != nil {
 		return nil, err
 	}
@@ -232,7 +234,7 @@ func (d *Desk) load(ctx context.Context) error {
 		return err
 	}
 	for place, offset := range d.stored {
-		if s.Positions[place] < offset {
+		if d.begun && s.Positions[place] < offset {
 			return ErrRewound
 		}
 	}
