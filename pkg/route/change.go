@@ -96,8 +96,7 @@ func (t *turn) change(past *Past, c *Change) {
 	case !c.Stays:
 		t.close(m, "")
 	case m.State == Held && c.Score >= m.Above:
-		m.cancel(Wake)
-		t.open(m, c.At)
+		t.enter(c, 0, 0)
 	case m.State == Rejected && c.Score >= m.Above && m.Until > t.now:
 		t.close(m, "new evidence")
 		t.enter(c, 0, 0)
