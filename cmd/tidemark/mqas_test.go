@@ -225,3 +225,76 @@ func (w *world) overHTTP(base string) {
 		}
 	}
 }
+
+// What is killed at any moment changes no promise: each MQA has one owner, and a
+// deadline that nobody kept is told once.
+func TestRoutingSurvivesKills(t *testing.T) {
+	t.Parallel()
+	w := routed(t, "3s")
+	topic := w.cfg.Kafka.Topics.Engagement
+	i := w.serve()
+	i.await(`"message":"routing"`)
+	const accounts = 40
+	for n := range accounts {
+		w.publish(topic, []sink.Message{visit(fmt.Sprintf("a%d.example", n), fmt.Sprint("v", n), "visit", time.Now())})
+		if n%10 == 9 {
+			i.kill()
+			i = w.serve()
+		}
+	}
+	answered := map[string]bool{}
+	for n := 0; n < accounts; n += 4 {
+		account := fmt.Sprintf("a%d.example", n)
+		eventually(t, 60*time.Second, func() error {
+			if out, code := w.mqas("mqas", "accept", account); code != exitDone {
+				return fmt.Errorf("exit %d: %s", code, out)
+			}
+			return nil
+		})
+		answered[account+"/1"] = true
+		if n%12 == 8 {
+			i.kill()
+			i = w.serve()
+		}
+	}
+	for _, kill := range []bool{true, true, false} {
+		eventually(t, 90*time.Second, func() error { return w.settled(answered, accounts) })
+		if kill { // nothing is told again by whoever finds it so
+			i.kill()
+			i = w.serve()
+			i.await(`"message":"routing"`)
+		}
+	}
+	i.stop()
+}
+
+// settled says what is still owed: an answer or a breach of each MQA, one of each.
+func (w *world) settled(answered map[string]bool, accounts int) error {
+	lives := w.lives() // which reports what is doubled or out of order
+	if len(lives) != accounts {
+		return fmt.Errorf("%d MQAs, want %d", len(lives), accounts)
+	}
+	for life, steps := range lives {
+		accepted, breached := -1, -1
+		for at, s := range steps {
+			switch s.Data.Step {
+			case "accepted":
+				accepted = at
+			case "breached":
+				breached = at
+				if s.Time.Before(s.Data.Deadline) {
+					return fatal{fmt.Errorf("%s breached at %s, before %s", life, s.Time, s.Data.Deadline)}
+				}
+			}
+		}
+		switch {
+		case answered[life] && accepted < 0:
+			return fmt.Errorf("%s: %s, want it accepted", life, names(steps))
+		case !answered[life] && breached < 0:
+			return fmt.Errorf("%s: %s, want it breached", life, names(steps))
+		case answered[life] && (breached >= 0) != !steps[accepted].Time.Before(steps[accepted].Data.Deadline):
+			return fatal{fmt.Errorf("%s: %s, accepted at %s, deadline %s", life, names(steps), steps[accepted].Time, steps[accepted].Data.Deadline)}
+		}
+	}
+	return nil
+}
