@@ -160,20 +160,29 @@ func (w *watch) step(d *desk.Desk, do func() error) error {
 	for team, queue := range before {
 		left := map[string]bool{}
 		for _, m := range after[team] {
-			left[m.account] = true
+			left[m.account] = m.rule != "account owner" // that waits for one rep, whoever else is free
 		}
 		passed := ""
 		for _, m := range queue {
+			_, waits := w.find(after[team], m.account)
 			switch {
-			case m.rule == "account owner": // waits for one rep, whoever else is free
 			case left[m.account] && passed == "":
 				passed = m.account
-			case !left[m.account] && passed != "" && w.assigned(d, m.account):
+			case !waits && m.rule != "account owner" && passed != "" && w.assigned(d, m.account):
 				w.f.t.Errorf("%s left the queue of %s before %s, which is better", m.account, team, passed)
 			}
 		}
 	}
 	return nil
+}
+
+func (w *watch) find(queue []waiting, account string) (waiting, bool) {
+	for _, m := range queue {
+		if m.account == account {
+			return m, true
+		}
+	}
+	return waiting{}, false
 }
 
 // look is the stored queues, best first.
