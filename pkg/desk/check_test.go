@@ -134,10 +134,9 @@ func (c *checker) breach(s, before step) {
 // watch looks at the desk around each step: a queue is served in order, and nobody
 // waits in it while a rep of the team is free.
 type watch struct {
-	f      *fortnight
-	queues map[string][]waiting
-	given  map[string]int
-	seen   int
+	f     *fortnight
+	given map[string]int
+	seen  int
 }
 
 type waiting struct {

@@ -50,7 +50,7 @@ func (d *Desk) Do(ctx context.Context, c route.Command, key string) (*View, erro
 		var m *route.MQA
 		w.step, m, refused = d.cfg.Plan.Command(d.desk, c, d.cfg.Now())
 		if refused != nil {
-			return w, nil // timers that were due are stored all the same
+			return w, nil //nolint:nilerr // timers that were due are stored all the same
 		}
 		view = d.view(m)
 		if key != "" {

@@ -59,7 +59,8 @@ func (t *turn) command(c Command) (*MQA, error) {
 	}
 	switch c.Verb {
 	case Ack:
-		return m, t.ack(m, c)
+		t.ack(m, c)
+		return m, nil
 	case Accept:
 		return m, t.decide(m, Accepted, StepAccepted, c)
 	case Reject:
@@ -77,9 +78,9 @@ func ofSeq(seq uint64) string {
 	return fmt.Sprintf(" with seq %d", seq)
 }
 
-func (t *turn) ack(m *MQA, c Command) error {
+func (t *turn) ack(m *MQA, c Command) {
 	if m.State != Opened {
-		return nil // it is seen, whatever was said since
+		return // it is seen, whatever was said since
 	}
 	m.State, m.Acked = Acknowledged, t.now
 	t.dequeue(m)
@@ -88,7 +89,6 @@ func (t *turn) ack(m *MQA, c Command) error {
 		t.kept(m)
 	}
 	t.emit(m, StepAcknowledged, Event{By: c.By})
-	return nil
 }
 
 func (t *turn) decide(m *MQA, to State, step StepName, c Command) error {

@@ -33,7 +33,7 @@ type Load struct {
 // NewDesk makes an empty desk.
 func NewDesk() *Desk {
 	d := &Desk{MQAs: map[string]*MQA{}}
-	d.Shared.fill()
+	d.fill()
 	return d
 }
 
@@ -56,7 +56,7 @@ func (s *Shared) fill() {
 // Restore makes a desk of what was stored.
 func Restore(shared Shared, mqas []*MQA) *Desk {
 	d := &Desk{MQAs: make(map[string]*MQA, len(mqas)), Shared: shared}
-	d.Shared.fill()
+	d.fill()
 	for _, m := range mqas {
 		d.MQAs[m.Account] = m
 	}

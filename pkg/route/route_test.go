@@ -122,7 +122,7 @@ func TestQueueIsServedBestFirst(t *testing.T) {
 	if got, want := opened[4:], []string{"a4/1/1 opened lea place 1", "a5/1/1 opened lea place 1", "a6/1/1 opened lea place 2"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	midnight := int64(noon + 10*hour) // in Berlin
+	const midnight = noon + 10*hour // in Berlin
 	want(t, p.Tick(d, midnight-1), "")
 	s := p.Tick(d, midnight)
 	if got := told(s); !strings.HasPrefix(got, "a5/1/2 reassigned ") || !strings.Contains(got, "; a6/1/2 reassigned ") || !strings.Contains(got, "; a4/1/2 reassigned ") {

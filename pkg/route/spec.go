@@ -81,8 +81,11 @@ func defaults() Spec {
 	return Spec{
 		Clock: ClockSpec{Deadline: day, AtBreach: breachKeep},
 		Rejection: RejectionSpec{Reasons: []ReasonSpec{
-			{Name: "not-now", Snooze: 30 * day}, {Name: "wrong-fit", Snooze: 90 * day},
-			{Name: "bad-data", Snooze: 7 * day}, {Name: "duplicate", Snooze: 7 * day}, {Name: "other", Snooze: 14 * day},
+			{Name: "not-now", Snooze: 30 * day},
+			{Name: "wrong-fit", Snooze: 90 * day},
+			{Name: "bad-data", Snooze: 7 * day},
+			{Name: "duplicate", Snooze: 7 * day},
+			{Name: "other", Snooze: 14 * day},
 		}},
 	}
 }
