@@ -200,10 +200,7 @@ func (r *routing) take(ctx context.Context, rec tail.Record) error {
 func (r *routing) ticks(ctx context.Context) error {
 	for {
 		next, waits, err := r.desk.Tick(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			return fmt.Errorf("do what is due: %w", err)
 		}
 		r.relay.Wake(0)
