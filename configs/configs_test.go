@@ -5,6 +5,7 @@ import (
 
 	"tidemark/configs"
 	"tidemark/pkg/modelfile"
+	"tidemark/pkg/route"
 )
 
 func TestReferenceModelLoads(t *testing.T) {
@@ -15,5 +16,16 @@ func TestReferenceModelLoads(t *testing.T) {
 	}
 	if file.Spec.Name != "abm-reference" || len(modelfile.Warnings(&file.Spec)) != 0 {
 		t.Errorf("got %q with warnings %v", file.Spec.Name, modelfile.Warnings(&file.Spec))
+	}
+}
+
+func TestRoutingExampleLoads(t *testing.T) {
+	t.Parallel()
+	plan, err := route.ReadFile("routing.yaml", modelfile.Conditions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(plan.Reasons()); got != 5 {
+		t.Errorf("%d reasons, want 5", got)
 	}
 }

@@ -46,12 +46,23 @@ func (f *configFlags) open(s *streams) (config.Config, zerolog.Logger, error) {
 	if err == nil {
 		err = checkInputs(c)
 	}
+	if err == nil {
+		err = checkRouting(c)
+	}
 	return c, log, err
 }
 
 // checkInputs reads the mapping files; every fault is a usageError.
 func checkInputs(c config.Config) error {
 	if _, err := app.Formats(c); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+// checkRouting reads the routing file; every fault is a usageError.
+func checkRouting(c config.Config) error {
+	if _, err := app.ReadRouting(c); err != nil {
 		return usageError{err}
 	}
 	return nil
@@ -74,6 +85,9 @@ func (c *configCheckCmd) Run(s *streams) error {
 		return err
 	}
 	if err := checkInputs(cfg); err != nil {
+		return err
+	}
+	if err := checkRouting(cfg); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(s.out, "configuration ok")

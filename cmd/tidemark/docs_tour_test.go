@@ -40,6 +40,17 @@ func TestReadmeSegmentTour(t *testing.T) {
 	s.stop("tidemark serve")
 }
 
+// README's way from a visit to a rep.
+func TestReadmeRoutingTour(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	s.prefix = fmt.Sprintf("export TIDEMARK_KAFKA_BROKERS=%s TIDEMARK_REDIS_ADDRS=%s TIDEMARK_HTTP_ADDR=127.0.0.1:0 TIDEMARK_KAFKA_CREATE_PARTITIONS=3\n",
+		servers.Kafka(t).Addr(), servers.Redis(t).Addr())
+	s.kcat()
+	s.page("README.md", "routing")
+	s.stop("tidemark serve")
+}
+
 // README's worked example comes out as the page computes it.
 func TestReadmeExample(t *testing.T) {
 	t.Parallel()

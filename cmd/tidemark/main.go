@@ -39,6 +39,7 @@ type commands struct {
 	Accounts    accountsCmd    `cmd:"" help:"Look at accounts: where they stand and why."`
 	Lag         lagCmd         `cmd:"" help:"Say how late it is: what waits and since when, whether anybody works, which accounts are at risk."`
 	Doctor      doctorCmd      `cmd:"" help:"Examine the deployment: Kafka, rights, Redis, memory, clocks, the model; each finding with its way out."`
+	Mqas        mqasCmd        `cmd:"" name:"mqas" help:"See who has which MQA, and act on it."`
 	Rebuild     rebuildCmd     `cmd:"" help:"Score the whole log again beside the live state, compare, and switch."`
 	Topics      topicsCmd      `cmd:"" help:"Make the Kafka topics, or look into one."`
 	Profiles    profilesCmd    `cmd:"" help:"Import profiles of accounts."`

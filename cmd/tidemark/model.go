@@ -11,6 +11,8 @@ import (
 type modelCmd struct {
 	Check modelCheckCmd `cmd:"" help:"Check a model file: every fault, and what is hardly meant."`
 	Show  modelShowCmd  `cmd:"" help:"Print a model file and its hash."`
+
+	Precision modelPrecisionCmd `cmd:"" help:"Say which part of the MQAs was rejected, by the signal that led them and the model's version."`
 }
 
 // modelFlags name a model file, as an argument or by --model as elsewhere.

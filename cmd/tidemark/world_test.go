@@ -41,7 +41,7 @@ func newWorld(t testing.TB, brokers, redisAddrs, model string, partitions int, e
 	t.Helper()
 	w := &world{t: t}
 	topics := map[string]string{}
-	for _, name := range []string{"INTENT", "ENGAGEMENT", "PROFILES", "OUTCOMES", "TIER_CHANGES", "ACCOUNT_TIERS", "DEAD_LETTERS"} {
+	for _, name := range []string{"INTENT", "ENGAGEMENT", "PROFILES", "OUTCOMES", "TIER_CHANGES", "ACCOUNT_TIERS", "DEAD_LETTERS", "MQA_ROUTING"} {
 		topics[name] = testenv.Name(t, strings.ToLower(name))
 		w.setenv("TIDEMARK_KAFKA_TOPICS_"+name, topics[name])
 	}

@@ -45,7 +45,8 @@ func served(t *testing.T) string {
 	t.Helper()
 	cfg := config.Default()
 	topics := cfg.Kafka.Topics
-	servers, err := embedded.Start(append(cfg.Kafka.InputTopics(), topics.TierChanges, topics.AccountTiers, topics.DeadLetters), 1)
+	cfg.Routing = "../../configs/routing.yaml"
+	servers, err := embedded.Start(append(cfg.Kafka.InputTopics(), topics.TierChanges, topics.AccountTiers, topics.DeadLetters, topics.MQARouting), 1)
 	if err != nil {
 		t.Fatal(err)
 	}

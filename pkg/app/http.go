@@ -47,6 +47,9 @@ func newWeb(addr string, ready func(context.Context) error, notes func() []strin
 	return w, nil
 }
 
+// Handle serves a room of the API from now on.
+func (w *web) Handle(pattern string, h http.Handler) { w.mux.Handle(pattern, h) }
+
 // Addr is the address that is listened on.
 func (w *web) Addr() string { return w.listener.Addr().String() }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"tidemark/pkg/api"
 	"tidemark/pkg/config"
 	"tidemark/pkg/engine"
 	"tidemark/pkg/failpoint"
@@ -72,6 +73,7 @@ type service struct {
 	letters   *watchedLetters
 	keeper    *lag.Keeper
 	web       *web
+	routing   *routing // nil: MQAs are not routed
 }
 
 // Serve runs until ctx ends, then stops in order: no more fetching, what is in
@@ -170,6 +172,9 @@ func (s *service) open(ctx context.Context) error {
 	if err := s.openKeeper(); err != nil {
 		return err
 	}
+	if err := s.openRouting(); err != nil {
+		return err
+	}
 	return s.adopt(ctx)
 }
 
@@ -193,7 +198,11 @@ func (s *service) settled(ctx context.Context) error {
 
 func (s *service) openKafka() error {
 	t := s.cfg.Kafka.Topics
-	kafka, err := KafkaConfig(s.cfg, append(s.cfg.Kafka.InputTopics(), t.TierChanges, t.AccountTiers, t.DeadLetters))
+	topics := append(s.cfg.Kafka.InputTopics(), t.TierChanges, t.AccountTiers, t.DeadLetters)
+	if s.cfg.Routing != "" {
+		topics = append(topics, t.MQARouting)
+	}
+	kafka, err := KafkaConfig(s.cfg, topics)
 	if err != nil {
 		return err
 	}
@@ -320,6 +329,27 @@ func (s *service) decoding(d *codec.Decoder) source.Decode {
 	return withCanaries(s.cfg.Namespace, decoding(d))
 }
 
+// openRouting wires the desk of MQAs, where a routing file is configured.
+func (s *service) openRouting() error {
+	plan, err := ReadRouting(s.cfg)
+	if err != nil || plan == nil {
+		return err
+	}
+	s.routing, err = newRouting(s.cfg, plan, s.store, s.transport, s.publisher, s.model, s.now, s.registry, s.log)
+	if err != nil {
+		return err
+	}
+	// The API's desk is its own: requests are answered on any instance.
+	shown, err := newDesk(s.cfg, plan, s.store, s.now)
+	if err != nil {
+		return err
+	}
+	room := api.MQAs(shown, s.log)
+	s.web.Handle(api.MQAsPath, room)
+	s.web.Handle(api.MQAsPath+"/", room)
+	return nil
+}
+
 // lookPeriod is the longest time between two looks at what is due.
 const lookPeriod = 200 * time.Millisecond
 
@@ -383,6 +413,9 @@ func (s *service) run(ctx context.Context) error {
 	group.Go(func() error { return s.listen(failed) })
 	group.Go(func() error { return s.keeper.Run(failed) })
 	group.Go(func() error { return s.canary.Run(failed) })
+	if s.routing != nil {
+		group.Go(func() error { return s.routing.Run(failed) })
+	}
 
 	err := s.pump.Run(reading, work)
 	endReading()

@@ -43,6 +43,9 @@ func topicSpecs(c config.Config) []sink.TopicSpec {
 		spec(t.Intent, keep), spec(t.Engagement, keep), spec(t.Profiles, compact), spec(t.Outcomes, keep),
 		spec(t.TierChanges, keep), spec(t.AccountTiers, compact), spec(t.DeadLetters, keep),
 	}
+	if c.Routing != "" {
+		specs = append(specs, spec(t.MQARouting, keep))
+	}
 	for _, topic := range c.Kafka.MoreTopics() {
 		specs = append(specs, spec(topic, keep))
 	}

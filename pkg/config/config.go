@@ -9,7 +9,8 @@ import (
 // configs/tidemark.yaml says what each means.
 type Config struct {
 	Namespace       string        `yaml:"namespace"`
-	Model           string        `yaml:"model"` // a file; empty: the model built in
+	Model           string        `yaml:"model"`   // a file; empty: the model built in
+	Routing         string        `yaml:"routing"` // a file; empty: MQAs are not routed
 	HTTP            HTTP          `yaml:"http"`
 	Kafka           Kafka         `yaml:"kafka"`
 	Redis           Redis         `yaml:"redis"`
@@ -58,6 +59,7 @@ type Topics struct {
 	TierChanges  string `yaml:"tier_changes"`
 	AccountTiers string `yaml:"account_tiers"`
 	DeadLetters  string `yaml:"dead_letters"`
+	MQARouting   string `yaml:"mqa_routing"`
 }
 
 // Create is what `topics create` gives a topic that is missing.

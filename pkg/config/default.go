@@ -19,6 +19,7 @@ func Default() Config {
 				TierChanges:  "tier-changes",
 				AccountTiers: "account-tiers",
 				DeadLetters:  "tidemark-dead-letters",
+				MQARouting:   "mqa-routing",
 			},
 			Inputs:            Inputs{},
 			Create:            Create{Partitions: 12},

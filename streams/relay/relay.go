@@ -41,10 +41,10 @@ type Publisher interface {
 	Publish(ctx context.Context, topic string, messages []sink.Message) error
 }
 
-// Topics are where entries go: all of them to both.
+// Topics are where entries go: all of them to both, or to Changes alone.
 type Topics struct {
 	Changes string // tier-changes, the retained log
-	Tiers   string // account-tiers, compacted
+	Tiers   string // account-tiers, compacted; empty: there is no such topic
 }
 
 // Hooks are told of what happens. Each may be nil, and must not block.
@@ -87,8 +87,8 @@ type Config struct {
 // Validate reports every fault of the settings.
 func (c Config) Validate() error {
 	var faults []error
-	if c.Topics.Changes == "" || c.Topics.Tiers == "" {
-		faults = append(faults, fmt.Errorf("topics: changes is %q and tiers is %q, both are required", c.Topics.Changes, c.Topics.Tiers))
+	if c.Topics.Changes == "" {
+		faults = append(faults, errors.New("topics: changes is empty"))
 	}
 	if c.Shards < 1 {
 		faults = append(faults, fmt.Errorf("shards: %d, must be at least 1", c.Shards))

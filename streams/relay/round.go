@@ -221,7 +221,9 @@ func (r *Relay) publishBoth(ctx context.Context, entries []Entry) error {
 	}
 	var tiers error
 	var wait sync.WaitGroup
-	wait.Go(func() { tiers = r.publish.Publish(ctx, r.config.Topics.Tiers, messages) })
+	if r.config.Topics.Tiers != "" {
+		wait.Go(func() { tiers = r.publish.Publish(ctx, r.config.Topics.Tiers, messages) })
+	}
 	changes := r.publish.Publish(ctx, r.config.Topics.Changes, messages)
 	failpoint.Hit(failpoint.RelayFirstAck)
 	wait.Wait()

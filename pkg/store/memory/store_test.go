@@ -23,3 +23,11 @@ func TestExtras(t *testing.T) {
 		return func() storetest.Extras { return s.Peer() }
 	})
 }
+
+func TestDesk(t *testing.T) {
+	t.Parallel()
+	storetest.RunDesk(t, func(*testing.T) func() storetest.Desk {
+		d := memory.NewDesk()
+		return func() storetest.Desk { return d }
+	})
+}

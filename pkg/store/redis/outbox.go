@@ -20,9 +20,14 @@ func (s *Store) Outbox(ctx context.Context, shard int, after string, limit int) 
 	if after != "" {
 		start = "(" + after
 	}
+	return s.entries(ctx, k.outbox, start, limit)
+}
+
+// entries are the first of a stream from a place on.
+func (s *Store) entries(ctx context.Context, stream, start string, limit int) ([]store.Entry, error) {
 	var found []goredis.XMessage
-	err = s.try(ctx, "read outbox", func() (err error) {
-		found, err = s.client.XRangeN(ctx, k.outbox, start, "+", int64(limit)).Result()
+	err := s.try(ctx, "read outbox", func() (err error) {
+		found, err = s.client.XRangeN(ctx, stream, start, "+", int64(limit)).Result()
 		return err
 	})
 	if err != nil {
@@ -50,11 +55,15 @@ func (s *Store) Trim(ctx context.Context, shard int, ids []string) (removed int,
 	if err != nil {
 		return 0, err
 	}
+	return s.trim(ctx, k.outbox, ids)
+}
+
+func (s *Store) trim(ctx context.Context, stream string, ids []string) (removed int, err error) {
 	var replies []*goredis.IntCmd
 	err = s.pipe(ctx, "trim outbox", func(p goredis.Pipeliner) {
 		replies = replies[:0]
 		for first := 0; first < len(ids); first += trimChunk {
-			replies = append(replies, p.XDel(ctx, k.outbox, ids[first:min(first+trimChunk, len(ids))]...))
+			replies = append(replies, p.XDel(ctx, stream, ids[first:min(first+trimChunk, len(ids))]...))
 		}
 	})
 	for _, reply := range replies {

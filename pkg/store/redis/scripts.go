@@ -13,6 +13,9 @@ import (
 //go:embed lua/commit.lua
 var commitSource string
 
+//go:embed lua/desk.lua
+var deskSource string
+
 //go:embed lua/generation.lua
 var generationSource string
 
@@ -45,7 +48,7 @@ type script struct{ source, sha string }
 
 // scripts are all that a Store calls.
 type scripts struct {
-	commit, generation, meta, acquire, release, aliasClaim, aliasRelease, names, model, userSwap script
+	commit, generation, meta, acquire, release, aliasClaim, aliasRelease, names, model, userSwap, desk script
 }
 
 // newScripts prepares the sources. Real servers get them with the shebang: with
@@ -64,12 +67,12 @@ func newScripts(embedded bool) scripts {
 		commit: prepare(commitSource), generation: prepare(generationSource), meta: prepare(metaSource),
 		acquire: prepare(acquireSource), release: prepare(releaseSource),
 		aliasClaim: prepare(aliasClaimSource), aliasRelease: prepare(aliasReleaseSource),
-		names: prepare(namesSource), model: prepare(modelSource), userSwap: prepare(userSwapSource),
+		names: prepare(namesSource), model: prepare(modelSource), userSwap: prepare(userSwapSource), desk: prepare(deskSource),
 	}
 }
 
 func (s scripts) all() []script {
-	return []script{s.commit, s.generation, s.meta, s.acquire, s.release, s.aliasClaim, s.aliasRelease, s.names, s.model, s.userSwap}
+	return []script{s.commit, s.generation, s.meta, s.acquire, s.release, s.aliasClaim, s.aliasRelease, s.names, s.model, s.userSwap, s.desk}
 }
 
 // load loads the scripts on every server, after one of them had forgotten.

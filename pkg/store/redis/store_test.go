@@ -68,6 +68,13 @@ func suites(t *testing.T, config func(t *testing.T) redis.Config) {
 			return func() engine.Store { return open(t, cfg) }
 		})
 	})
+	t.Run("desk", func(t *testing.T) {
+		t.Parallel()
+		storetest.RunDesk(t, func(t *testing.T) func() storetest.Desk {
+			cfg := config(t)
+			return func() storetest.Desk { return open(t, cfg) }
+		})
+	})
 	t.Run("generations", func(t *testing.T) {
 		t.Parallel()
 		testGenerations(t, config(t))

@@ -1,0 +1,168 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"tidemark/pkg/desk"
+	"tidemark/pkg/route"
+)
+
+// Desk is the desk of MQAs as the API needs it.
+type Desk interface {
+	List(ctx context.Context, f desk.Filter) ([]*desk.View, error)
+	Do(ctx context.Context, c route.Command, key string) (*desk.View, error)
+}
+
+// MQAsPath is where MQAs are served, it and all below it.
+const MQAsPath = "/api/v1/mqas"
+
+// requestTimeout bounds a request that waits for the store.
+const requestTimeout = 10 * time.Second
+
+type mqas struct {
+	desk Desk
+	log  zerolog.Logger
+}
+
+// MQAs serves the list of MQAs and what people do to them:
+//
+//	GET  /api/v1/mqas?state=&owner=&team=&account=&queued=true&breached=true
+//	POST /api/v1/mqas/{account}/{seq}/{ack|accept|reject|reassign}
+//
+// An account with a slash in it is percent-encoded. A POST may have an Idempotency-Key:
+// with the same one, the same command is answered as it was, and done once.
+func MQAs(d Desk, log zerolog.Logger) http.Handler {
+	m := &mqas{d, log.With().Str("component", "api").Logger()}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+MQAsPath, m.list)
+	mux.HandleFunc("POST "+MQAsPath+"/{account}/{seq}/{verb}", m.do)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if slices.Contains([]string{http.MethodGet, http.MethodPost, http.MethodHead}, r.Method) {
+			writeProblem(w, http.StatusNotFound, "there is "+MQAsPath+" to GET, and "+MQAsPath+"/{account}/{seq}/{ack|accept|reject|reassign} to POST to")
+			return
+		}
+		writeProblem(w, http.StatusMethodNotAllowed, "use GET or POST")
+	})
+	return mux
+}
+
+func (m *mqas) list(w http.ResponseWriter, r *http.Request) {
+	f, err := filterOf(r)
+	if err != nil {
+		writeProblem(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+	defer cancel()
+	found, err := m.desk.List(ctx, f)
+	if err != nil {
+		m.fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"mqas": found})
+}
+
+func filterOf(r *http.Request) (f desk.Filter, err error) {
+	for name, values := range r.URL.Query() {
+		switch value := values[len(values)-1]; name {
+		case "state":
+			f.State = route.State(value)
+		case "owner":
+			f.Owner = value
+		case "team":
+			f.Team = value
+		case "account":
+			f.Account = value
+		case "queued":
+			f.Queued, err = strconv.ParseBool(value)
+		case "breached":
+			f.Breached, err = strconv.ParseBool(value)
+		default:
+			err = fmt.Errorf("%q is not one of state, owner, team, account, queued, breached", name)
+		}
+		if err != nil {
+			return f, fmt.Errorf("query: %w", err)
+		}
+	}
+	return f, nil
+}
+
+// order is the body of a POST. All of it may be left out but for a rejection's reason.
+type order struct {
+	By     string `json:"by"`
+	Reason string `json:"reason"`
+	To     string `json:"to"`
+	Force  bool   `json:"force"`
+}
+
+// Bounds on what a request brings.
+const (
+	mostBody = 4 << 10
+	mostKey  = 255
+)
+
+func (m *mqas) do(w http.ResponseWriter, r *http.Request) {
+	c, err := commandOf(r)
+	key := r.Header.Get("Idempotency-Key")
+	if err == nil && len(key) > mostKey {
+		err = fmt.Errorf("Idempotency-Key: has %d bytes, at most %d are kept", len(key), mostKey)
+	}
+	if err != nil {
+		writeProblem(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+	defer cancel()
+	view, err := m.desk.Do(ctx, c, key)
+	if err != nil {
+		m.fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, view)
+}
+
+func commandOf(r *http.Request) (c route.Command, err error) {
+	c.Account, c.Verb = r.PathValue("account"), route.Verb(r.PathValue("verb"))
+	if c.Seq, err = strconv.ParseUint(r.PathValue("seq"), 10, 64); err != nil || c.Seq == 0 {
+		return c, fmt.Errorf("seq: %q is not the number of a tier change", r.PathValue("seq"))
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, mostBody))
+	if err != nil {
+		return c, fmt.Errorf("body: %w", err)
+	}
+	var o order
+	if len(body) > 0 {
+		if err := json.Unmarshal(body, &o); err != nil {
+			return c, fmt.Errorf("body: %w", err)
+		}
+	}
+	c.By, c.Reason, c.To, c.Force = o.By, o.Reason, o.To, o.Force
+	return c, nil
+}
+
+// fail answers with what went wrong: the request's own faults in its words, the
+// server's in the log.
+func (m *mqas) fail(w http.ResponseWriter, err error) {
+	switch {
+	case errors.Is(err, route.ErrUnknown):
+		writeProblem(w, http.StatusNotFound, err.Error())
+	case errors.Is(err, route.ErrState), errors.Is(err, desk.ErrPlan):
+		writeProblem(w, http.StatusConflict, err.Error())
+	case errors.Is(err, route.ErrCommand), errors.Is(err, desk.ErrKeyReused):
+		writeProblem(w, http.StatusUnprocessableEntity, err.Error())
+	default:
+		m.log.Warn().Err(err).Msg("request not answered")
+		w.Header().Set("Retry-After", "1")
+		writeProblem(w, http.StatusServiceUnavailable, "the desk cannot be reached; try again with the same Idempotency-Key")
+	}
+}
