@@ -66,6 +66,8 @@ type service struct {
 	source    *source.Source
 	pump      *pump
 	web       *web
+
+	subscribers *subscribers // nil where none are configured
 }
 
 // Serve runs until ctx ends, then stops in order: no more fetching, what is in
@@ -144,6 +146,9 @@ func (s *service) open(ctx context.Context) error {
 		return err
 	}
 	if err := s.openSource(); err != nil {
+		return err
+	}
+	if err := s.openSubscribers(ctx); err != nil {
 		return err
 	}
 	return s.adopt(ctx)
@@ -345,6 +350,7 @@ func (s *service) run(ctx context.Context) error {
 	group.Go(func() error { return s.leases.Run(failed) })
 	group.Go(func() error { return s.waker.Run(failed) })
 	group.Go(func() error { return s.listen(failed) })
+	group.Go(func() error { return s.subscribers.Run(failed) })
 
 	err := s.pump.Run(reading, work)
 	endReading()
@@ -437,6 +443,7 @@ func (s *service) close(ctx context.Context) error {
 	if s.transport != nil {
 		s.transport.Close()
 	}
+	faults = append(faults, s.subscribers.close())
 	for _, store := range []*redis.Store{s.beside, s.store} {
 		if store != nil {
 			faults = append(faults, store.Close())

@@ -16,6 +16,8 @@ type Config struct {
 	Events          Events        `yaml:"events"`
 	People          People        `yaml:"people"`
 	Engine          Engine        `yaml:"engine"`
+	Webhooks        Webhooks      `yaml:"webhooks"`
+	Audiences       Audiences     `yaml:"audiences"`
 	Log             Log           `yaml:"log"`
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
 }
@@ -123,6 +125,17 @@ type Engine struct {
 	MaxBatch           int           `yaml:"max_batch"`
 	CacheAccounts      int           `yaml:"cache_accounts"`
 	CheckpointInterval time.Duration `yaml:"checkpoint_interval"`
+}
+
+// Webhooks is what is sent to endpoints of others.
+type Webhooks struct {
+	File   string   `yaml:"file"`   // of endpoints; empty: no webhooks
+	Topics []string `yaml:"topics"` // empty: tier changes
+}
+
+// Audiences are named sets of accounts that others follow.
+type Audiences struct {
+	File string `yaml:"file"` // of audiences; empty: none
 }
 
 // Log is what is logged and how.

@@ -41,6 +41,7 @@ func Default() Config {
 			CacheAccounts:      100_000,
 			CheckpointInterval: 2 * time.Second,
 		},
+		Webhooks:        Webhooks{Topics: []string{}},
 		Log:             Log{Level: "info", Format: "auto"},
 		ShutdownTimeout: 20 * time.Second,
 	}

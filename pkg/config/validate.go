@@ -37,6 +37,10 @@ func (c Config) Validate() error {
 	p.between("engine.cache_accounts", c.Engine.CacheAccounts, 0, 1<<30)
 	p.duration("engine.checkpoint_interval", c.Engine.CheckpointInterval, 10*time.Millisecond)
 
+	for i, topic := range c.Webhooks.Topics {
+		p.topicName(fmt.Sprintf("webhooks.topics[%d]", i), topic)
+	}
+
 	p.oneOf("log.level", c.Log.Level, "trace", "debug", "info", "warn", "error")
 	p.oneOf("log.format", c.Log.Format, "auto", "console", "json")
 	p.duration("shutdown_timeout", c.ShutdownTimeout, time.Millisecond)

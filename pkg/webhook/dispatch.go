@@ -25,6 +25,7 @@ type Dispatcher struct {
 	metrics   *Metrics
 	log       zerolog.Logger
 	jitter    func(time.Duration) time.Duration
+	every     time.Duration // lookEvery
 }
 
 // line is what delivers to one endpoint.
@@ -44,7 +45,7 @@ type line struct {
 
 // New makes a Dispatcher. It starts nothing.
 func New(q Queue, endpoints []*Endpoint, m *Metrics, log zerolog.Logger) *Dispatcher {
-	d := &Dispatcher{queue: q, endpoints: endpoints, lines: map[string]*line{}, metrics: m, jitter: jitter, log: log.With().Str("component", "webhooks").Logger()}
+	d := &Dispatcher{queue: q, endpoints: endpoints, lines: map[string]*line{}, metrics: m, jitter: jitter, every: lookEvery, log: log.With().Str("component", "webhooks").Logger()}
 	for _, e := range endpoints {
 		d.lines[e.Name] = &line{
 			Dispatcher: d, Endpoint: e, sender: e.target, woken: make(chan struct{}, 1),
@@ -116,7 +117,7 @@ func (d *Dispatcher) wake(endpoint string) {
 const lookEvery = time.Second
 
 func (d *Dispatcher) watch(ctx context.Context) {
-	ticker := time.NewTicker(lookEvery)
+	ticker := time.NewTicker(d.every)
 	defer ticker.Stop()
 	for {
 		select {

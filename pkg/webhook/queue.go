@@ -60,3 +60,9 @@ type Memory interface {
 	// TakeQueued takes a step and adds entries, by endpoint, due now.
 	TakeQueued(ctx context.Context, step follow.Step, now int64, queued map[string][]Entry) error
 }
+
+// NewEntry is an event of a topic as it waits.
+func NewEntry(topic string, value []byte) (Entry, error) {
+	e, err := follow.Parse(value)
+	return Entry{Topic: topic, Key: e.Key, Seq: e.Seq, Value: value}, err
+}

@@ -72,10 +72,11 @@ func (f *Feed) Present(ctx context.Context, use func(value []byte) error) error 
 	return each(ctx, f.compacted, use)
 }
 
-// Since calls use with every record of the topic from an instant of Kafka's clock on.
-func (f *Feed) Since(ctx context.Context, from int64, use func(value []byte) error) error {
+// Between calls use with every record of the topic that was published from one instant up
+// to before another, Unix milliseconds.
+func (f *Feed) Between(ctx context.Context, from, until int64, use func(value []byte) error) error {
 	return whole(ctx, f.whole, func(r tail.Record) error {
-		if r.Time < from || r.Value == nil {
+		if r.Time < from || r.Time >= until || r.Value == nil {
 			return nil
 		}
 		return use(r.Value)
@@ -118,6 +119,7 @@ func (f *Feed) Run(ctx context.Context, to *follow.Follower) error {
 	if err != nil {
 		return err
 	}
+	f.log.Info().Str("topic", f.cfg.Topic).Msg("following")
 	group, work := errgroup.WithContext(ctx)
 	records := make(chan follow.Record, ahead)
 	group.Go(func() error {
