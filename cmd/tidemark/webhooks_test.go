@@ -30,8 +30,9 @@ type inbox struct {
 	fail   func(n int, w http.ResponseWriter, r *http.Request) bool // true: it failed the n-th event
 
 	mu       sync.Mutex     // guards the rest
-	known    map[string]int // order of first sight, by webhook-id
+	known    map[string]int // by webhook-id, how many of seq 1 were known before
 	accepted map[string]string
+	firsts   int
 	repeats  int
 }
 
@@ -66,11 +67,15 @@ func (i *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	n, met := i.known[id]
 	if !met {
-		n = len(i.known)
+		n = i.firsts
 		i.known[id] = n
+		if event.Data.Seq == 1 {
+			i.firsts++
+		}
 	}
 	i.mu.Unlock()
-	if !met && i.fail != nil && i.fail(n, w, r) {
+	// Only the first of an account fails: those behind it wait.
+	if !met && event.Data.Seq == 1 && i.fail != nil && i.fail(n, w, r) {
 		return
 	}
 	i.mu.Lock()

@@ -46,18 +46,22 @@ func (s *service) openSubscribers(ctx context.Context) error {
 	if b.store, err = OpenStore(ctx, s.cfg, s.opts.Embedded, s.log); err != nil {
 		return err
 	}
-	if b.transport, err = subscribersTransport(s.cfg); err != nil {
+	list, err := readAudiences(s.cfg)
+	if err != nil {
+		return err
+	}
+	if b.transport, err = subscribersTransport(s.cfg, audienceTopics(list)...); err != nil {
 		return err
 	}
 	if err := b.openHooks(s.cfg, s.registry, figures); err != nil {
 		return err
 	}
-	return nil
+	return b.openAudiences(s.cfg, list, s.registry, figures)
 }
 
 // subscribersTransport reaches the topics that subscribers read and write.
-func subscribersTransport(c config.Config) (*conn.Transport, error) {
-	topics := append(webhookTopics(c), c.Kafka.Topics.TierChanges, c.Kafka.Topics.AccountTiers)
+func subscribersTransport(c config.Config, more ...string) (*conn.Transport, error) {
+	topics := append(append(webhookTopics(c), more...), c.Kafka.Topics.TierChanges, c.Kafka.Topics.AccountTiers)
 	kafka, err := KafkaConfig(c, topics)
 	if err != nil {
 		return nil, err

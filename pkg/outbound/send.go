@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -101,4 +103,21 @@ func retryAfter(text string, now time.Time) time.Duration {
 		wait = at.Sub(now)
 	}
 	return min(max(wait, 0), mostRetryAfter)
+}
+
+// Describe writes the request that an attempt makes, without what differs from one to
+// the next. It shows secrets: it is for tests of templates.
+func (t *Target) Describe(m Message) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s %s\n", t.method, t.url)
+	for _, name := range slices.Sorted(maps.Keys(t.headers)) {
+		fmt.Fprintf(&out, "%s: %s\n", name, t.headers.Get(name))
+	}
+	fmt.Fprintf(&out, "%s: %s\n", headerID, m.ID)
+	var body bytes.Buffer
+	if json.Indent(&body, m.Body, "", "  ") != nil {
+		body.Write(m.Body)
+	}
+	fmt.Fprintf(&out, "\n%s\n\n", body.String())
+	return out.String()
 }

@@ -118,3 +118,6 @@ func unanswered(ctx context.Context, err error) Answer {
 
 // Timeout is the longest that an attempt takes.
 func (t *Target) Timeout() time.Duration { return t.timeout }
+
+// URL is the address, which may be a secret.
+func (t *Target) URL() string { return t.url }

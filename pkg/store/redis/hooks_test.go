@@ -29,6 +29,7 @@ func TestSubscribersOnAllServers(t *testing.T) {
 			t.Parallel()
 			t.Run("ledger", func(t *testing.T) { t.Parallel(); testLedger(t, config(t)) })
 			t.Run("queues", func(t *testing.T) { t.Parallel(); testQueues(t, config(t)) })
+			t.Run("audiences", func(t *testing.T) { t.Parallel(); testAudiences(t, config(t)) })
 		})
 	}
 }

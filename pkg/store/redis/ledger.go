@@ -114,18 +114,21 @@ type ledgerStep struct {
 	args   []any
 }
 
-// write adds a command on a key of the subscriber's slot. Arguments that belong together
-// come in groups of unit, which stay together where a command is cut in pieces.
-func (w *ledgerStep) write(command, key string, unit int, leading []any, args []any) {
-	if w.number == nil {
-		w.number = map[string]int{}
-	}
+// key is the number under which the script finds a key of the subscriber's slot.
+func (w *ledgerStep) key(key string) int {
 	n, known := w.number[key]
 	if !known {
 		w.keys = append(w.keys, key)
 		n = len(w.keys) + 1 // the state is the first key
 		w.number[key] = n
 	}
+	return n
+}
+
+// write adds a command on a key. Arguments that belong together come in groups of unit, which stay
+// together where a command is cut in pieces. Without arguments there is nothing to do.
+func (w *ledgerStep) write(command, key string, unit int, leading []any, args []any) {
+	n := w.key(key)
 	const most = 2000 // unpack fails near 8,000 items
 	for piece := most / unit * unit; len(args) > 0; args = args[min(piece, len(args)):] {
 		part := args[:min(piece, len(args))]
