@@ -143,6 +143,10 @@ func TestAudiencesConverge(t *testing.T) {
 		return nil
 	})
 	i.stop()
+	schema := readAsyncAPI(t).schema(t, "audienceMoved")
+	for _, m := range w.read(feeds["warm"]) {
+		fits(t, schema, m.Value, map[string]bool{})
+	}
 	if target.most > 3 {
 		t.Errorf("a call had %d accounts, want at most 3", target.most)
 	}

@@ -46,6 +46,11 @@ func (f *configFlags) open(s *streams) (config.Config, zerolog.Logger, error) {
 	if err == nil {
 		err = checkInputs(c)
 	}
+	if err == nil {
+		if faults := app.CheckSubscribers(c); faults != nil {
+			err = usageError{faults}
+		}
+	}
 	return c, log, err
 }
 
@@ -75,6 +80,9 @@ func (c *configCheckCmd) Run(s *streams) error {
 	}
 	if err := checkInputs(cfg); err != nil {
 		return err
+	}
+	if err := app.CheckSubscribers(cfg); err != nil {
+		return usageError{err}
 	}
 	_, err = fmt.Fprintln(s.out, "configuration ok")
 	return err

@@ -12,6 +12,7 @@ import (
 	"tidemark/pkg/config"
 	"tidemark/pkg/follow"
 	"tidemark/pkg/store/redis"
+	"tidemark/pkg/webhook"
 	"tidemark/streams/conn"
 	"tidemark/streams/feed"
 )
@@ -57,6 +58,16 @@ func (s *service) openSubscribers(ctx context.Context) error {
 		return err
 	}
 	return b.openAudiences(s.cfg, list, s.registry, figures)
+}
+
+// CheckSubscribers reports every fault of the files of endpoints and audiences.
+func CheckSubscribers(c config.Config) error {
+	var hooks error
+	if c.Webhooks.File != "" {
+		_, hooks = webhook.Load(c.Webhooks.File)
+	}
+	_, audiences := readAudiences(c)
+	return errors.Join(hooks, audiences)
 }
 
 // subscribersTransport reaches the topics that subscribers read and write.
@@ -190,6 +201,10 @@ func newSubscriberFigures(r prometheus.Registerer) *subscriberFigures {
 		}, []string{"subscriber"}),
 	}
 	r.MustRegister(f.gaps, f.unreadable)
+	for _, name := range []string{"webhooks", "audiences"} {
+		f.gaps.WithLabelValues(name)
+		f.unreadable.WithLabelValues(name)
+	}
 	return f
 }
 
