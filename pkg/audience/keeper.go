@@ -119,18 +119,18 @@ func (k *Keeper) Sweep(ctx context.Context) (bool, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.now()
-	any := false
+	moved := false
 	for _, a := range k.audiences {
 		accounts, err := k.store.Leaving(ctx, a.Name, now, sweepBatch)
 		if err != nil || len(accounts) == 0 {
 			if err != nil {
-				return any, err
+				return moved, err
 			}
 			continue
 		}
 		members, err := k.store.Members(ctx, a.Name, accounts)
 		if err != nil {
-			return any, err
+			return moved, err
 		}
 		w := &Writes{Members: map[string]map[string]Member{a.Name: {}}, Tell: map[string][]string{}}
 		for _, account := range accounts {
@@ -138,13 +138,13 @@ func (k *Keeper) Sweep(ctx context.Context) (bool, error) {
 			moves := a.Pass(&m, account, now)
 			w.Members[a.Name][account] = m
 			if err := k.note(w, a, moves); err != nil {
-				return any, err
+				return moved, err
 			}
 		}
 		if err := k.store.Take(ctx, follow.Step{}, w); err != nil {
-			return any, err
+			return moved, err
 		}
-		any = true
+		moved = true
 	}
-	return any, nil
+	return moved, nil
 }

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"tidemark/pkg/outbound"
 )
 
@@ -210,9 +212,9 @@ func (l *line) tell(e *Entry, a *outbound.Answer) {
 	first := !l.failing
 	l.failing = true
 	l.mu.Unlock()
-	event := l.log.Debug()
+	level := zerolog.DebugLevel
 	if first {
-		event = l.log.Warn()
+		level = zerolog.WarnLevel
 	}
-	event.Str("key", e.Key).Uint64("seq", e.Seq).Str("result", string(a.Result)).Int("status", a.Status).Err(a.Err).Msg("event not delivered, trying again")
+	l.log.WithLevel(level).Str("key", e.Key).Uint64("seq", e.Seq).Str("result", string(a.Result)).Int("status", a.Status).Err(a.Err).Msg("event not delivered, trying again")
 }
