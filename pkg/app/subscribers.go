@@ -162,19 +162,19 @@ func (b *subscribers) hold(ctx context.Context, w subscriber) {
 // persist repeats a part of a work until ctx ends: what can't heal for now may after an
 // operator's hand.
 func persist(ctx context.Context, log zerolog.Logger, part func(context.Context) error) error {
-	for attempt := 0; ctx.Err() == nil; attempt++ {
+	for attempt := 0; ; attempt++ {
 		begun := time.Now()
 		err := part(ctx)
-		if ctx.Err() != nil {
-			break
+		if ctx.Err() == nil {
+			log.Warn().Err(err).Msg("subscriber interrupted, beginning anew")
 		}
 		if time.Since(begun) > time.Minute {
 			attempt = 0
 		}
-		log.Warn().Err(err).Msg("subscriber interrupted, beginning anew")
-		wait(ctx, attempt)
+		if !wait(ctx, attempt) {
+			return nil
+		}
 	}
-	return nil
 }
 
 // feedOf reads a topic; what is compacted beside it is known of tier changes only.

@@ -42,7 +42,7 @@ const seenBuckets = 4096
 
 func (l *Ledger) seen(key string) string {
 	h := fnv.New32a()
-	h.Write([]byte(key)) //nolint:errcheck // it never fails
+	h.Write([]byte(key))
 	return fmt.Sprintf("%s%s:seen:%03x", l.prefix, l.topic, h.Sum32()%seenBuckets)
 }
 
