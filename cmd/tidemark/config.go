@@ -49,6 +49,11 @@ func (f *configFlags) open(s *streams) (config.Config, zerolog.Logger, error) {
 	if err == nil {
 		err = checkRouting(c)
 	}
+	if err == nil {
+		if faults := app.CheckSubscribers(c); faults != nil {
+			err = usageError{faults}
+		}
+	}
 	return c, log, err
 }
 
@@ -89,6 +94,9 @@ func (c *configCheckCmd) Run(s *streams) error {
 	}
 	if err := checkRouting(cfg); err != nil {
 		return err
+	}
+	if err := app.CheckSubscribers(cfg); err != nil {
+		return usageError{err}
 	}
 	_, err = fmt.Fprintln(s.out, "configuration ok")
 	return err

@@ -44,6 +44,7 @@ type commands struct {
 	Topics      topicsCmd      `cmd:"" help:"Make the Kafka topics, or look into one."`
 	Profiles    profilesCmd    `cmd:"" help:"Import profiles of accounts."`
 	DeadLetters deadLettersCmd `cmd:"" help:"Look at what could not be used, and replay it."`
+	Webhooks    webhooksCmd    `cmd:"" help:"Look at webhooks, send events again, enable endpoints."`
 	Bench       benchCmd       `cmd:"" help:"Measure it on real servers: throughput, latency, memory, the cost of time."`
 	Config      configCmd      `cmd:"" help:"Check or print the configuration."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`

@@ -53,6 +53,7 @@ func served(t *testing.T) string {
 	t.Cleanup(servers.Close)
 	cfg.Kafka.Brokers, cfg.Redis.Addrs = []string{servers.Kafka()}, []string{net.JoinHostPort(servers.Redis())}
 	cfg.Redis.Shards, cfg.HTTP.Addr = 2, "127.0.0.1:0"
+	cfg.Webhooks.File, cfg.Audiences.File = "testdata/endpoints.yaml", "testdata/audiences.yaml"
 
 	ctx, stop := context.WithCancel(t.Context())
 	ready, ended := make(chan string, 1), make(chan error, 1)

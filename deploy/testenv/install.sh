@@ -71,6 +71,7 @@ command -v redis-server >/dev/null || wanted+=(redis-server)
 { command -v prometheus && command -v promtool; } >/dev/null || wanted+=(prometheus)
 command -v curl >/dev/null || wanted+=(curl ca-certificates)
 command -v "${CC:-gcc}" >/dev/null || wanted+=(gcc libc6-dev) # go test -race needs a C compiler
+command -v python3 >/dev/null || wanted+=(python3) # an example in README is in Python
 if [ ${#wanted[@]} -gt 0 ] || ! has_java; then
   missing=${wanted[*]}
   has_java || missing="$missing openjdk-17-jre-headless"

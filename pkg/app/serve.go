@@ -74,6 +74,8 @@ type service struct {
 	keeper    *lag.Keeper
 	web       *web
 	routing   *routing // nil: MQAs are not routed
+
+	subscribers *subscribers // nil where none are configured
 }
 
 // Serve runs until ctx ends, then stops in order: no more fetching, what is in
@@ -173,6 +175,9 @@ func (s *service) open(ctx context.Context) error {
 		return err
 	}
 	if err := s.openRouting(); err != nil {
+		return err
+	}
+	if err := s.openSubscribers(ctx); err != nil {
 		return err
 	}
 	return s.adopt(ctx)
@@ -416,6 +421,7 @@ func (s *service) run(ctx context.Context) error {
 	if s.routing != nil {
 		group.Go(func() error { return s.routing.Run(failed) })
 	}
+	group.Go(func() error { return s.subscribers.Run(failed) })
 
 	err := s.pump.Run(reading, work)
 	endReading()
@@ -511,6 +517,7 @@ func (s *service) close(ctx context.Context) error {
 	if s.transport != nil {
 		s.transport.Close()
 	}
+	faults = append(faults, s.subscribers.close())
 	for _, store := range []*redis.Store{s.beside, s.store} {
 		if store != nil {
 			faults = append(faults, store.Close())

@@ -18,6 +18,8 @@ type Config struct {
 	People          People        `yaml:"people"`
 	Engine          Engine        `yaml:"engine"`
 	Canary          Canary        `yaml:"canary"`
+	Webhooks        Webhooks      `yaml:"webhooks"`
+	Audiences       Audiences     `yaml:"audiences"`
 	Log             Log           `yaml:"log"`
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
 }
@@ -132,6 +134,17 @@ type Engine struct {
 // Canary is the event that `serve` sends itself.
 type Canary struct {
 	Every time.Duration `yaml:"every"` // 0: none
+}
+
+// Webhooks is what is sent to endpoints of others.
+type Webhooks struct {
+	File   string   `yaml:"file"`   // of endpoints; empty: no webhooks
+	Topics []string `yaml:"topics"` // empty: tier changes
+}
+
+// Audiences are named sets of accounts that others follow.
+type Audiences struct {
+	File string `yaml:"file"` // of audiences; empty: none
 }
 
 // Log is what is logged and how.

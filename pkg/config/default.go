@@ -43,6 +43,7 @@ func Default() Config {
 			CheckpointInterval: 2 * time.Second,
 		},
 		Canary:          Canary{Every: time.Minute},
+		Webhooks:        Webhooks{Topics: []string{}},
 		Log:             Log{Level: "info", Format: "auto"},
 		ShutdownTimeout: 20 * time.Second,
 	}

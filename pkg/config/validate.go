@@ -41,6 +41,9 @@ func (c Config) Validate() error {
 	if every := c.Canary.Every; every != 0 && (every < time.Second || every > 2*time.Minute) {
 		p.add("canary.every", "%s is not between 1s and 2m, nor 0 for none", durationText(every))
 	}
+	for i, topic := range c.Webhooks.Topics {
+		p.topicName(fmt.Sprintf("webhooks.topics[%d]", i), topic)
+	}
 
 	p.oneOf("log.level", c.Log.Level, "trace", "debug", "info", "warn", "error")
 	p.oneOf("log.format", c.Log.Format, "auto", "console", "json")

@@ -71,3 +71,24 @@ func (f *Follower) span(ctx context.Context, partition int) (first, end int64, e
 	}
 	return got[0].FirstOffset, got[0].LastOffset, nil
 }
+
+// Spans are, for each partition, the first offset there is and the one behind the
+// last. What can heal is tried again until ctx ends.
+func (f *Follower) Spans(ctx context.Context) (map[int][2]int64, error) {
+	partitions, err := f.Partitions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[int][2]int64, len(partitions))
+	for _, p := range partitions {
+		err := f.retry(ctx, "look for the log's ends", func() error {
+			first, end, err := f.span(ctx, p)
+			out[p] = [2]int64{first, end}
+			return err
+		})
+		if err := errors.Join(err, ctx.Err()); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}

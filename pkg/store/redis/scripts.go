@@ -43,12 +43,21 @@ var modelSource string
 //go:embed lua/user_swap.lua
 var userSwapSource string
 
+//go:embed lua/ledger.lua
+var ledgerSource string
+
+//go:embed lua/hook_claim.lua
+var hookClaimSource string
+
+//go:embed lua/hook_done.lua
+var hookDoneSource string
+
 // script is a source and the name that the server's cache knows it by.
 type script struct{ source, sha string }
 
 // scripts are all that a Store calls.
 type scripts struct {
-	commit, generation, meta, acquire, release, aliasClaim, aliasRelease, names, model, userSwap, desk script
+	commit, generation, meta, acquire, release, aliasClaim, aliasRelease, names, model, userSwap, desk, ledger, hookClaim, hookDone script
 }
 
 // newScripts prepares the sources. Real servers get them with the shebang: with
@@ -68,11 +77,15 @@ func newScripts(embedded bool) scripts {
 		acquire: prepare(acquireSource), release: prepare(releaseSource),
 		aliasClaim: prepare(aliasClaimSource), aliasRelease: prepare(aliasReleaseSource),
 		names: prepare(namesSource), model: prepare(modelSource), userSwap: prepare(userSwapSource), desk: prepare(deskSource),
+		ledger: prepare(ledgerSource), hookClaim: prepare(hookClaimSource), hookDone: prepare(hookDoneSource),
 	}
 }
 
 func (s scripts) all() []script {
-	return []script{s.commit, s.generation, s.meta, s.acquire, s.release, s.aliasClaim, s.aliasRelease, s.names, s.model, s.userSwap, s.desk}
+	return []script{
+		s.commit, s.generation, s.meta, s.acquire, s.release, s.aliasClaim, s.aliasRelease, s.names, s.model,
+		s.userSwap, s.desk, s.ledger, s.hookClaim, s.hookDone,
+	}
 }
 
 // load loads the scripts on every server, after one of them had forgotten.

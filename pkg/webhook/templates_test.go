@@ -1,0 +1,97 @@
+package webhook
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tidemark/pkg/outbound"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden bodies in testdata")
+
+const upward = `{"specversion":"1.0","id":"acme.example/3","source":"tidemark/tm","type":"tidemark.tier.changed","subject":"acme.example","time":"2026-11-02T09:30:00.123Z","datacontenttype":"application/json","data":{"account":"acme.example","seq":3,"from":"B","to":"A","direction":"up","mqa":true,"score":84.51239847,"threshold":80,"cause":{"kind":"event","id":"e9","source":"/web","type":"engagement.page_view","signals":["pricing-page"]},"demotes_at":"2026-11-05T15:02:00.000Z","receipt":{},"model":{"name":"m","version":1,"hash":"x"},"profile":{"owner":"dana & <co>"}}}`
+
+const downward = `{"specversion":"1.0","id":"we \"quote\".example/4","source":"tidemark/tm","type":"tidemark.tier.changed","subject":"we \"quote\".example","time":"2026-11-05T15:02:00.000Z","datacontenttype":"application/json","data":{"account":"we \"quote\".example","seq":4,"from":"A","to":"C","direction":"down","mqa":false,"score":7,"threshold":null,"cause":{"kind":"decay"},"demotes_at":null,"receipt":{},"model":{"name":"m","version":1,"hash":"x"},"profile":{}}}`
+
+// example is the file of endpoints that ships with the program.
+func example(t *testing.T) []*Endpoint {
+	t.Helper()
+	path := filepath.Join("..", "..", "configs", "webhooks", "endpoints.yaml")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoints, err := Parse(path, text, func(name string) string {
+		switch name {
+		case "WAREHOUSE_SECRET":
+			return "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+		case "SLACK_URL":
+			return "https://hooks.slack.example/services/T0/B0/x"
+		}
+		return "Bearer token-of-" + strings.ToLower(name)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return endpoints
+}
+
+// What each endpoint of the example file is sent, headers and all, is as the golden files have it.
+func TestBodiesOfTemplates(t *testing.T) {
+	t.Parallel()
+	for _, e := range example(t) {
+		var out strings.Builder
+		for _, value := range []string{upward, downward} {
+			entry, err := NewEntry("tier-changes", []byte(value))
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := e.message(&entry)
+			if err != nil {
+				t.Fatalf("%s: %v", e.Name, err)
+			}
+			out.WriteString(e.target.Describe(outbound.Message{ID: m.ID, Body: m.Body}))
+		}
+		path := filepath.Join("testdata", e.Name+".golden")
+		if *update {
+			if err := os.WriteFile(path, []byte(out.String()), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out.String() != string(want) {
+			t.Errorf("%s: got\n%s\nwant\n%s", e.Name, out.String(), want)
+		}
+	}
+}
+
+func TestFilters(t *testing.T) {
+	t.Parallel()
+	for _, e := range example(t) {
+		if !e.Wants("tier-changes", []byte(upward)) || e.Wants("tier-changes", []byte(downward)) == (e.Name == "sales-channel") {
+			t.Errorf("%s: the filter lets the wrong events through", e.Name)
+		}
+	}
+}
+
+func TestFaultsOfFiles(t *testing.T) {
+	t.Parallel()
+	for keys, want := range map[string]string{
+		"{name: A, url: 'https://a.example', unsigned: true}":                                                      "lower-case letters",
+		"{name: a, url: 'https://a.example', unsigned: true, filter: 'dat.mqa'}":                                   "unknown name dat",
+		"{name: a, url: 'https://a.example', unsigned: true, concurrency: 0}":                                      "concurrency: 0",
+		"{name: a, url: 'https://a.example', unsigned: true, max_queue: 0}":                                        "max_queue: 0",
+		"{name: a, url: 'https://a.example', unsigned: true}, {name: a, url: 'https://a.example', unsigned: true}": "is the name of endpoints[0] too",
+		"{name: a, url: 'https://a.example', unsigned: true, filtr: x}":                                            "unknown key",
+	} {
+		if _, err := Parse("endpoints.yaml", []byte("endpoints: ["+keys+"]"), nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", keys, err, want)
+		}
+	}
+}
