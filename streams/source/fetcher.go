@@ -19,9 +19,9 @@ type fetcher struct {
 	offset    int64 // the next to fetch
 	// hear asks for an answer at once instead of waiting for records: the end of
 	// the log is not known, and the merge waits for it.
-	hear   bool
-	room   chan struct{} // told, once, when there is room again
-	usual  int           // how many inputs the last answer held: the next may hold as many
+	hear  bool
+	room  chan struct{} // told, once, when there is room again
+	usual int           // how many inputs the last answer held: the next may hold as many
 	// trickle: the last answer held all that there was.
 	trickle bool
 	reader  setReader
