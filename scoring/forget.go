@@ -5,14 +5,20 @@ package scoring
 // 0, as at first, is never.
 func (m *Model) ForgetAfter(ms int64) { m.forgetAfter = ms }
 
-// Due is the first instant at which time alone does something to the account: its next
-// crossing, or its being forgotten. False: never.
+// Due is the first instant at which time alone does something to the account that
+// anybody sees: its next crossing, or its being forgotten above the lowest tier. False: never.
 func (m *Model) Due(a *Account) (at int64, ok bool) {
 	at, ok = m.NextCrossing(a)
-	if forgets, idle := m.forgetsAt(a); idle && (!ok || forgets < at) {
+	if forgets, idle := m.forgetsAt(a); idle && m.tier(a) != m.last() && (!ok || forgets < at) {
 		return forgets, true
 	}
 	return at, ok
+}
+
+// Lapses reports whether the account is forgotten by the instant t.
+func (m *Model) Lapses(a *Account, t int64) bool {
+	_, lapses := m.lapse(a, t)
+	return lapses
 }
 
 // Rests reports whether time alone does nothing to the account until t included.

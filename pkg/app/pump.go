@@ -60,6 +60,7 @@ type pump struct {
 	state   *state
 	guard   *guard             // nil: none
 	users   *identity.Resolver // nil: no topic names users
+	scan    engine.Scanner     // nil: idle accounts are kept
 	log     zerolog.Logger
 	now     func() int64
 
@@ -75,6 +76,7 @@ type pump struct {
 	buried  map[place]bool  // records whose dead letters are written, but not stored past
 	held    bool            // inputs wait for other instances to come closer
 	rewound bool            // the store was found set back; not reconciled yet
+	reapAt  time.Time       // when idle accounts are looked for next
 	looked  time.Time       // when due instants and the model were looked up
 	blind   map[string]bool // by what was looked at: the latest look failed
 }
@@ -289,7 +291,27 @@ func (p *pump) watch(ctx context.Context) error {
 	}
 	p.looked = time.Now()
 	p.told("due instants", p.engine.RefreshDue(ctx))
+	p.reap(ctx)
 	return p.disagreement(ctx)
+}
+
+// Idle accounts are looked for a few at a time, and all of them once a day.
+const (
+	reapPause = 5 * time.Second
+	reapCycle = 24 * time.Hour
+)
+
+// reap has the engine forget idle accounts, now and then.
+func (p *pump) reap(ctx context.Context) {
+	if now := time.Now(); now.Before(p.reapAt) || p.scan == nil {
+		return
+	}
+	more, err := p.engine.Reap(ctx, p.scan)
+	p.told("idle accounts", err)
+	p.reapAt = time.Now().Add(reapPause)
+	if !more {
+		p.reapAt = time.Now().Add(reapCycle)
+	}
 }
 
 // disagreement is why this instance must not go on. A look that fails says nothing.

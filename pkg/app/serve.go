@@ -326,6 +326,9 @@ func (s *service) openSource() error {
 		batch: s.cfg.Engine.MaxBatch, checkpoint: s.cfg.Engine.CheckpointInterval, look: lookPeriod,
 		went: s.fresh.stored,
 	}
+	if s.cfg.Events.Forget() > 0 {
+		s.pump.scan = s.store
+	}
 	return nil
 }
 

@@ -123,6 +123,10 @@ type Engine struct {
 	waiting   []string        // those whose estates no heir has yet
 	watermark int64
 	level     int64 // the latest time of an input
+
+	// Where Reap stands.
+	reaping int
+	cursor  uint64
 }
 
 // New makes an engine. All arguments but the hooks are required.

@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+)
+
+// reapBatch is how many accounts a Reap looks at.
+const reapBatch = 500
+
+// Reap looks at some accounts of the owned shards, and forgets those that are idle for
+// too long: in the lowest tier nothing tells when, so that a quiet account costs no entry
+// in the due index. Calls go on where the last one stopped; it returns false when all
+// accounts were looked at, and begins anew with the next. No round may be processed meanwhile.
+func (e *Engine) Reap(ctx context.Context, scan Scanner) (more bool, err error) {
+	if e.watermark == UnknownWatermark {
+		return true, nil
+	}
+	for ; e.reaping < e.store.Shards(); e.reaping++ {
+		if !e.owns(e.reaping) {
+			continue
+		}
+		l := e.lanes[e.reaping%len(e.lanes)]
+		e.cursor, err = l.reap(ctx, l.shards[e.reaping], scan, e.cursor)
+		if err != nil {
+			return true, fmt.Errorf("forget idle accounts of shard %d: %w", e.reaping, err)
+		}
+		if e.cursor == 0 {
+			e.reaping++
+		}
+		break
+	}
+	if e.reaping < e.store.Shards() {
+		return true, nil
+	}
+	e.reaping = 0
+	return false, nil
+}
+
+func (l *lane) reap(ctx context.Context, s *shard, scan Scanner, cursor uint64) (next uint64, err error) {
+	records, next, err := scan.Scan(ctx, s.number, cursor, reapBatch)
+	if err != nil {
+		return cursor, err
+	}
+	var idle []string
+	for _, r := range records {
+		a, err := Read(l.e.model, r)
+		if err != nil {
+			return cursor, err
+		}
+		if a != nil && l.e.model.Lapses(a, l.e.watermark) {
+			idle = append(idle, r.Account)
+		}
+	}
+	if len(idle) == 0 {
+		return next, nil
+	}
+	s.sweeping = idle // after a conflict, what is due: these are found again
+	return next, l.commitAll(ctx, []*shard{s}, func(ctx context.Context, s *shard) (*work, error) {
+		return l.advance(ctx, s, l.e.watermark)
+	})
+}
