@@ -124,7 +124,7 @@ func TestMakeTargetsInPagesExist(t *testing.T) {
 func TestReadmeBlocksAreTested(t *testing.T) {
 	t.Parallel()
 	for _, b := range readBlocks(t, "README.md") {
-		if test, _, _ := b.kind(); b.lang != "sh" || slices.Contains([]string{"tour", "example", "segment"}, test) {
+		if test, _, _ := b.kind(); b.lang != "sh" || slices.Contains([]string{"tour", "example", "segment", "routing"}, test) {
 			continue
 		}
 		for line := range strings.Lines(b.text) {

@@ -45,7 +45,7 @@ func TestReadmeRoutingTour(t *testing.T) {
 	t.Parallel()
 	s := newShell(t)
 	s.prefix = fmt.Sprintf("export TIDEMARK_KAFKA_BROKERS=%s TIDEMARK_REDIS_ADDRS=%s TIDEMARK_HTTP_ADDR=127.0.0.1:0 TIDEMARK_KAFKA_CREATE_PARTITIONS=3\n",
-		servers.Kafka(t).Addr(), servers.Redis(t).Addr())
+		testenv.StartKafkaFor(t).Addr(), servers.Redis(t).Addr()) // it reads the default topics, as the other tour does
 	s.kcat()
 	s.page("README.md", "routing")
 	s.stop("tidemark serve")

@@ -38,8 +38,26 @@ func (l *lane) apply(ctx context.Context, s *shard, r *Round) (*work, error) {
 			return nil, err
 		}
 	}
+	w.inOrder()
 	w.step.Moves = s.moves(s.unseen, l.published(s, r))
 	return w, nil
+}
+
+// inOrder puts messages into the order of the inputs that they came with.
+func (w *work) inOrder() {
+	if slices.IsSorted(w.came) {
+		return
+	}
+	order := make([]int, len(w.came))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return int(w.came[a] - w.came[b]) })
+	sorted := make([]Message, len(order))
+	for i, k := range order {
+		sorted[i] = w.step.Outbox[k]
+	}
+	w.step.Outbox = sorted
 }
 
 // group strings the fresh inputs of each account together, in their order, and gives
@@ -88,6 +106,9 @@ func (l *lane) applyTo(ctx context.Context, w *work, e *entry, inputs []*Input) 
 	for i := e.first; i != 0; i = l.next[i-1] {
 		if err := l.applyOne(ctx, w, t, e, inputs[i-1]); err != nil {
 			return err
+		}
+		for len(w.came) < len(w.step.Outbox) {
+			w.came = append(w.came, i)
 		}
 	}
 	l.one, e.first, e.last = t.entries, 0, 0
@@ -221,7 +242,7 @@ func (l *lane) note(w *work, t *touched, e *entry, out *scoring.Outcome, appende
 
 // byInput reports whether a crossing came with an input, and not by time before it.
 func byInput(c scoring.CauseKind) bool {
-	return c == scoring.CauseEvent || c == scoring.CauseProfile || c == scoring.CauseErasure
+	return c == scoring.CauseEvent || c == scoring.CauseProfile || c == scoring.CauseErasure || c == scoring.CauseMerge
 }
 
 // writeAll adds the stored form of every touched account to the work. Where the

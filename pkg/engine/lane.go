@@ -451,7 +451,8 @@ func (l *lane) shrink() {
 type work struct {
 	shard     *shard
 	step      Step
-	effects   [5]int // by scoring.Effect
+	came      []int32 // of each message of the step, the input that it came with
+	effects   [5]int  // by scoring.Effect
 	canaries  int
 	crossings []scoring.CauseKind
 	forgotten scoring.Forgotten
