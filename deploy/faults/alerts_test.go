@@ -474,5 +474,8 @@ func (a *alertTable) write(t *testing.T) {
 // unfired are the alerts that this does not make fire, and why.
 var unfired = []string{
 	"TidemarkSilent compares with the same hour of last week, which would be 168 minutes ago here.",
+	"TidemarkMQABreached needs a promise to be broken: hours, or a clock of its own; the tests of routing do that.",
+	"TidemarkPartitionStands needs a second instance that watches, as the one that hangs tells nothing; `tidemark lag` is tested with it.",
+	"TidemarkUnpublished needs Kafka to refuse the topics of tier changes for a minute while all else works.",
 	"TidemarkUpheld needs Redis to be set back under several instances while accounts cross, several times until it strikes one; the fault catalogue does that (\"set back again and again\").",
 }
