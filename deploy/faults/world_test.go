@@ -83,6 +83,7 @@ func newWorld(t testing.TB, s setup) *world {
 	set("ENGINE_CHECKPOINT_INTERVAL", "500ms")
 	set("KAFKA_SESSION_TIMEOUT", "4s")
 	set("REDIS_SHARDS", "16")
+	set("CANARY_EVERY", "0") // what is read is counted
 	sentinel := slices.DeleteFunc(slices.Clone(s.env), func(e string) bool { return !strings.HasPrefix(e, "TIDEMARK_REDIS_SENTINEL") })
 	if w.cfg, err = config.Load("", append(slices.Clone(w.env), sentinel...)); err != nil {
 		t.Fatal(err)
