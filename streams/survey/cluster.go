@@ -112,6 +112,12 @@ func (c *Cluster) Committed(ctx context.Context, group string, parts []engine.Pa
 	if err == nil {
 		err = res.Error
 	}
+	if errors.Is(err, kafka.GroupIdNotFound) { // newer brokers say so of a group that never was
+		for _, p := range parts {
+			all[p] = Commit{Offset: -1}
+		}
+		return all, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the offsets of group %s: %w", group, err)
 	}
