@@ -138,8 +138,8 @@ func listed(m *scoring.Model, a *scoring.Account) string {
 // will be stored. An account that was erased keeps a few bytes: without them its
 // versions would repeat, and who remembers it from before could write over it.
 //
-// The state is appended to buf; what is returned of it stays valid whatever is
-// appended later.
+// The state that goes to the store is the entry's own, valid until it is written again.
+// buf is memory for packing it, and comes back as large as it grew.
 func (e *entry) write(m *scoring.Model, version uint64, buf []byte, swept int64) (Write, []byte, error) {
 	w := Write{Account: e.name, Was: e.version, Now: version, TierWas: e.tier, Tier: listed(m, e.account), Due: KeepDue}
 	if e.account.Empty() && e.version == 0 {
@@ -157,10 +157,9 @@ func (e *entry) write(m *scoring.Model, version uint64, buf []byte, swept int64)
 	if e.armed != NoDue {
 		armed = uint64(e.armed) + 1
 	}
-	start := len(buf)
-	buf = m.Pack(binary.AppendUvarint(buf, armed), e.account)
-	w.State = buf[start:len(buf):len(buf)]
-	e.keep(w.State)
+	buf = m.Pack(binary.AppendUvarint(buf[:0], armed), e.account)
+	e.keep(buf)
+	w.State = e.state
 	if e.profileChanged && e.from != nil {
 		packed, err := packFrom(e.from)
 		if err != nil {

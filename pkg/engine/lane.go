@@ -30,7 +30,7 @@ type lane struct {
 	spare  []*scoring.Account // memory for such
 	swept  time.Time          // the latest sweep
 	latest uint64             // version that was given to a write
-	packed []byte             // states on their way to the store
+	packed []byte             // a state that is being packed
 }
 
 // shard is what a lane knows of one shard.
@@ -195,7 +195,6 @@ func (l *lane) commitAll(ctx context.Context, shards []*shard, prepare func(cont
 
 func (l *lane) prepareAll(ctx context.Context, shards []*shard, prepare func(context.Context, *shard) (*work, error)) ([]*work, error) {
 	works := make([]*work, 0, len(shards))
-	l.packed = l.packed[:0]
 	for _, s := range shards {
 		w, err := prepare(ctx, s)
 		if err != nil {

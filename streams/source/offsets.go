@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -52,62 +51,26 @@ func retry[T any](ctx context.Context, se *Session, try func(context.Context) (T
 	}
 }
 
-// atOnce bounds the partitions asked for together: kafka-go sends two requests for
-// each, all at once and each on its own connection.
-const atOnce = 8
-
 func (s *Source) bounds(ctx context.Context, parts []engine.Partition) (map[engine.Partition]Bounds, error) {
-	all := make(map[engine.Partition]Bounds, len(parts))
-	for some := range slices.Chunk(parts, atOnce) {
-		topics := make(map[string][]kafka.OffsetRequest)
-		for _, p := range some {
-			topics[p.Topic] = append(topics[p.Topic], kafka.FirstOffsetOf(p.ID), kafka.LastOffsetOf(p.ID))
-		}
-		res, err := s.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: topics})
-		if err != nil {
-			return nil, fmt.Errorf("list offsets: %w", err)
-		}
-		for topic, found := range res.Topics {
-			for _, b := range found {
-				if b.Error != nil {
-					return nil, fmt.Errorf("list offsets of %s/%d: %w", topic, b.Partition, b.Error)
-				}
-				all[engine.Partition{Topic: topic, ID: b.Partition}] = Bounds{First: b.FirstOffset, End: b.LastOffset}
-			}
-		}
+	found, err := survey.Bounds(ctx, s.client, parts, kafka.ReadUncommitted)
+	if err != nil {
+		return nil, err
 	}
-	if len(all) != len(parts) {
-		return nil, fmt.Errorf("list offsets: %d answers for %d partitions", len(all), len(parts))
+	all := make(map[engine.Partition]Bounds, len(found))
+	for p, b := range found {
+		all[p] = Bounds(b)
 	}
 	return all, nil
 }
 
 func (s *Source) committed(ctx context.Context, parts []engine.Partition) (map[engine.Partition]int64, error) {
-	if len(parts) == 0 {
-		return map[engine.Partition]int64{}, nil
-	}
-	topics := make(map[string][]int)
-	for _, p := range parts {
-		topics[p.Topic] = append(topics[p.Topic], p.ID)
-	}
-	res, err := s.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: s.cfg.Group, Topics: topics})
-	if err == nil {
-		err = res.Error
-	}
+	found, err := survey.Committed(ctx, s.client, s.cfg.Group, parts)
 	if err != nil {
-		return nil, fmt.Errorf("read the offsets of group %s: %w", s.cfg.Group, err)
+		return nil, err
 	}
-	all := make(map[engine.Partition]int64, len(parts))
-	for topic, found := range res.Topics {
-		for _, o := range found {
-			if o.Error != nil {
-				return nil, fmt.Errorf("read the offset of group %s in %s/%d: %w", s.cfg.Group, topic, o.Partition, o.Error)
-			}
-			all[engine.Partition{Topic: topic, ID: o.Partition}] = o.CommittedOffset
-		}
-	}
-	if len(all) != len(parts) {
-		return nil, fmt.Errorf("read the offsets of group %s: %d answers for %d partitions", s.cfg.Group, len(all), len(parts))
+	all := make(map[engine.Partition]int64, len(found))
+	for p, c := range found {
+		all[p] = c.Offset
 	}
 	return all, nil
 }

@@ -67,13 +67,19 @@ const atOnce = 8
 
 // Bounds are the offsets that each partition holds. An open transaction is a log's end.
 func (c *Cluster) Bounds(ctx context.Context, parts []engine.Partition) (map[engine.Partition]engine.Bounds, error) {
+	return Bounds(ctx, c.client, parts, kafka.ReadCommitted)
+}
+
+// Bounds are the offsets that each partition holds, as of a client's own. What is the
+// end of a log depends on the isolation level: the first open transaction, or not.
+func Bounds(ctx context.Context, client *kafka.Client, parts []engine.Partition, level kafka.IsolationLevel) (map[engine.Partition]engine.Bounds, error) {
 	all := make(map[engine.Partition]engine.Bounds, len(parts))
 	for some := range slices.Chunk(parts, atOnce) {
 		topics := make(map[string][]kafka.OffsetRequest)
 		for _, p := range some {
 			topics[p.Topic] = append(topics[p.Topic], kafka.FirstOffsetOf(p.ID), kafka.LastOffsetOf(p.ID))
 		}
-		res, err := c.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: topics, IsolationLevel: kafka.ReadCommitted})
+		res, err := client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: topics, IsolationLevel: level})
 		if err != nil {
 			return nil, fmt.Errorf("list offsets: %w", err)
 		}
@@ -100,6 +106,11 @@ type Commit struct {
 
 // Committed are the offsets of a group.
 func (c *Cluster) Committed(ctx context.Context, group string, parts []engine.Partition) (map[engine.Partition]Commit, error) {
+	return Committed(ctx, c.client, group, parts)
+}
+
+// Committed are the offsets of a group, as of a client's own.
+func Committed(ctx context.Context, client *kafka.Client, group string, parts []engine.Partition) (map[engine.Partition]Commit, error) {
 	all := make(map[engine.Partition]Commit, len(parts))
 	if len(parts) == 0 {
 		return all, nil
@@ -108,7 +119,7 @@ func (c *Cluster) Committed(ctx context.Context, group string, parts []engine.Pa
 	for _, p := range parts {
 		topics[p.Topic] = append(topics[p.Topic], p.ID)
 	}
-	res, err := c.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: topics})
+	res, err := client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: topics})
 	if err == nil {
 		err = res.Error
 	}

@@ -3,6 +3,6 @@
 // changes nothing, so it works beside a running service and after a dead one.
 //
 // Answers are as of one moment and belong together only roughly. Each call asks once:
-// who waits for an answer is a person, or tries again later. The API is internal to
-// Tidemark and may change.
+// who waits for an answer is a person, or tries again later, as streams/source does, which
+// asks by a client of its own. The API is internal to Tidemark and may change.
 package survey
