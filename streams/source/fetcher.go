@@ -22,15 +22,10 @@ type fetcher struct {
 	hear  bool
 	room  chan struct{} // told, once, when there is room again
 	usual int           // how many inputs the last answer held: the next may hold as many
-	// trickle: the last answer held all that there was.
-	trickle bool
-	reader  setReader
+	// ahead: the last answer held all that there was.
+	ahead  bool
+	reader setReader
 }
-
-// breath is how long a fetch waits after one that brought all that there was. Without it
-// each batch that a producer writes is fetched alone, and where many write a little, requests are
-// most of what broker and program do.
-const breath = 2 * time.Millisecond
 
 func (f *fetcher) run(ctx context.Context) {
 	outage := &f.session.source.reading
@@ -42,9 +37,6 @@ func (f *fetcher) run(ctx context.Context) {
 		case err == nil:
 			outage.worked(f.partition, failures)
 			failures = 0
-			if f.trickle && !sleep(ctx, breath) {
-				return
-			}
 		case f.hopeless(err):
 			f.session.fail(err)
 			return
@@ -77,38 +69,32 @@ func (f *fetcher) waitRoom(ctx context.Context) bool {
 	}
 }
 
-// fetch asks for records once and hands on what came.
+// fetch asks for records once and hands on what came. At the end of the log there is
+// time to ask along with others.
 func (f *fetcher) fetch(ctx context.Context) error {
-	answer, err := f.exchange(ctx)
-	if err != nil {
-		return err
+	se := f.session
+	a := newAsk(f)
+	if f.ahead && !f.hear {
+		se.gather.fetch(ctx, se.source, a)
+	} else {
+		se.source.fetch(ctx, f.patience(), []*ask{a})
 	}
-	defer f.session.source.buffers.put(answer.body)
-	got, err := answer.parse()
-	if errors.Is(err, kafka.OffsetOutOfRange) {
+	defer se.source.buffers.put(a.body)
+	if errors.Is(a.err, kafka.OffsetOutOfRange) {
 		return f.outOfRange(ctx)
 	}
-	if err != nil {
-		return fmt.Errorf("fetch %s/%d at %d: %w", f.partition.Topic, f.partition.ID, f.offset, err)
+	if a.err != nil {
+		return fmt.Errorf("fetch %s/%d at %d: %w", f.partition.Topic, f.partition.ID, f.offset, a.err)
 	}
-	return f.deliver(got)
+	return f.deliver(a.got)
 }
 
-func (f *fetcher) exchange(ctx context.Context) (*fetchAnswer, error) {
-	s := f.session.source
-	wait := s.cfg.FetchMaxWait
+// patience is how long the broker may hold the request.
+func (f *fetcher) patience() time.Duration {
 	if f.hear {
-		wait = 0
+		return 0
 	}
-	ctx, cancel := context.WithTimeout(ctx, wait+s.cfg.RequestTimeout)
-	defer cancel()
-	req := newFetchRequest(f.partition, f.offset, s.cfg.FetchMaxBytes, int(wait/time.Millisecond))
-	req.clientID, req.pool = s.transport.ClientID, &s.buffers
-	res, err := s.transport.RoundTrip(ctx, s.addr, req)
-	if err != nil {
-		return nil, fmt.Errorf("fetch %s/%d at %d: %w", f.partition.Topic, f.partition.ID, f.offset, err)
-	}
-	return res.(*fetchAnswer), nil
+	return f.session.source.cfg.FetchMaxWait
 }
 
 func (f *fetcher) deliver(got fetched) error {
@@ -126,7 +112,7 @@ func (f *fetcher) deliver(got fetched) error {
 		return fmt.Errorf("read %s/%d: %w", f.partition.Topic, f.partition.ID, err)
 	}
 	f.offset, f.hear, f.usual = next, false, len(entries)
-	f.trickle = len(entries) > 0 && next >= got.end
+	f.ahead = next >= got.end
 	f.session.push(f.index, entries, next, got.end)
 	return nil
 }

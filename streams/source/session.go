@@ -26,6 +26,7 @@ type Session struct {
 	released chan struct{} // closed by Close: the group may go on without us
 	once     sync.Once
 	fetching sync.WaitGroup
+	gather   gatherer
 	wake     chan struct{} // told when the merge may have something new
 
 	mu       sync.Mutex // guards what follows; nothing blocks while it is held

@@ -202,11 +202,17 @@ func TestOutageOfOnePartition(t *testing.T) {
 	c.ControlKey(1, func(req kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
 		fetch := req.(*kmsg.FetchRequest)
-		if _, on := down.Load("down"); !on || fetch.Topics[0].Partitions[0].Partition != 1 {
+		asked := fetch.Topics[0].Partitions
+		if _, on := down.Load("down"); !on || asked[len(asked)-1].Partition != 1 {
 			return nil, nil, false
 		}
+		// Who is asked along with it hears of it too.
+		answer := kmsg.FetchResponseTopic{Topic: "a"}
+		for _, p := range asked {
+			answer.Partitions = append(answer.Partitions, kmsg.FetchResponseTopicPartition{Partition: p.Partition, ErrorCode: 56, HighWatermark: -1})
+		}
 		res := fetch.ResponseKind().(*kmsg.FetchResponse)
-		res.Topics = []kmsg.FetchResponseTopic{{Topic: "a", Partitions: []kmsg.FetchResponseTopicPartition{{Partition: 1, ErrorCode: 56, HighWatermark: -1}}}}
+		res.Topics = []kmsg.FetchResponseTopic{answer}
 		return res, nil, true
 	})
 	w.read(se, everything(), func(p *position) bool { return p.marks != nil && !p.marks[1].CaughtUp })

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/segmentio/kafka-go"
@@ -30,31 +31,70 @@ const correlation = 1
 
 var errShort = errors.New("the broker's answer is cut off")
 
-// fetchRequest is a fetch of one partition. kafka-go picks the leader's connection; the
+// fetchRequest is a fetch of partitions of one leader. kafka-go picks its connection; the
 // exchange on it is done here (protocol.RawExchanger), so that the answer stays as it came.
 type fetchRequest struct {
 	fetch.Request
 	clientID string
 	version  int16
 	pool     *bufferPool
+	asks     []*ask
 }
 
-func newFetchRequest(p engine.Partition, offset int64, maxBytes, maxWaitMillis int) *fetchRequest {
-	return &fetchRequest{Request: fetch.Request{
+func newFetchRequest(asks []*ask, maxBytes, maxWaitMillis int) *fetchRequest {
+	return &fetchRequest{asks: asks, Request: fetch.Request{
 		ReplicaID:      -1,
 		MaxWaitTime:    int32(maxWaitMillis),
 		MinBytes:       1,
 		MaxBytes:       int32(maxBytes),
 		IsolationLevel: readCommitted,
 		SessionEpoch:   -1, // no fetch session
-		Topics: []fetch.RequestTopic{{Topic: p.Topic, Partitions: []fetch.RequestPartition{{
-			Partition:          int32(p.ID),
-			CurrentLeaderEpoch: -1,
-			FetchOffset:        offset,
-			LogStartOffset:     -1,
-			PartitionMaxBytes:  int32(maxBytes),
-		}}}},
 	}}
+}
+
+// Broker is the leader of the first partition. Called by kafka-go, which knows the
+// leaders; partitions of others are left to be asked for by one of them.
+func (r *fetchRequest) Broker(cluster protocol.Cluster) (protocol.Broker, error) {
+	leader, err := r.asks[0].leader(cluster)
+	ours, rest := r.asks[:1:1], []*ask(nil)
+	for _, a := range r.asks[1:] {
+		if at, unknown := a.leader(cluster); err == nil && unknown == nil && at.ID == leader.ID {
+			ours = append(ours, a)
+		} else {
+			rest = append(rest, a)
+		}
+	}
+	if len(rest) > 0 {
+		rest[0].lead <- rest
+	}
+	r.asks = ours
+	slices.SortFunc(ours, func(a, b *ask) int { return a.index - b.index })
+	for _, a := range ours {
+		r.add(a.partition, a.offset)
+	}
+	return leader, err
+}
+
+// leader is who leads a partition.
+func (a *ask) leader(cluster protocol.Cluster) (protocol.Broker, error) {
+	var one fetchRequest
+	one.add(a.partition, a.offset)
+	return one.Request.Broker(cluster)
+}
+
+// add asks for a partition too. Those of one topic come one after another.
+func (r *fetchRequest) add(p engine.Partition, offset int64) {
+	if n := len(r.Topics); n == 0 || r.Topics[n-1].Topic != p.Topic {
+		r.Topics = append(r.Topics, fetch.RequestTopic{Topic: p.Topic})
+	}
+	topic := &r.Topics[len(r.Topics)-1]
+	topic.Partitions = append(topic.Partitions, fetch.RequestPartition{
+		Partition:          int32(p.ID),
+		CurrentLeaderEpoch: -1,
+		FetchOffset:        offset,
+		LogStartOffset:     -1,
+		PartitionMaxBytes:  r.MaxBytes,
+	})
 }
 
 // Required is called by kafka-go with what it agreed upon with the broker.
@@ -99,54 +139,70 @@ type fetchAnswer struct {
 // ApiKey makes it a message to kafka-go.
 func (*fetchAnswer) ApiKey() protocol.ApiKey { return protocol.Fetch }
 
-// fetched is what an answer says of its one partition.
+// fetched is what an answer says of a partition.
 type fetched struct {
 	end     int64 // the last stable offset
 	aborted []abortedTxn
 	set     []byte
 }
 
-// parse reads the answer. A broker's error comes as a kafka.Error.
-func (a *fetchAnswer) parse() (f fetched, err error) {
+// partAnswer is the part of an answer that is of one partition. A broker's error is a
+// kafka.Error.
+type partAnswer struct {
+	topic     []byte
+	partition int
+	fetched
+	err error
+}
+
+func (p *partAnswer) is(of engine.Partition) bool {
+	return p.partition == of.ID && string(p.topic) == of.Topic
+}
+
+// parse reads the answer. A broker's error for all of it comes as a kafka.Error.
+func (a *fetchAnswer) parse() ([]partAnswer, error) {
 	c := wireCursor{rest: a.body}
 	c.int32() // correlation
 	c.int32() // throttle
 	if a.version >= 7 {
 		if code := c.int16(); code != 0 {
-			return f, kafka.Error(code)
+			return nil, kafka.Error(code)
 		}
 		c.int32() // fetch session
 	}
-	if topics := c.int32(); topics != 1 && !c.bad {
-		return f, fmt.Errorf("the broker answered for %d topics", topics)
+	var parts []partAnswer
+	for topics := c.int32(); topics > 0 && !c.bad; topics-- {
+		topic := c.bytes(int(c.int16()))
+		for n := c.int32(); n > 0 && !c.bad; n-- {
+			parts = append(parts, c.partition(a.version, topic))
+		}
 	}
-	c.bytes(int(c.int16()))
-	if partitions := c.int32(); partitions != 1 && !c.bad {
-		return f, fmt.Errorf("the broker answered for %d partitions", partitions)
+	if c.bad {
+		return nil, errShort
 	}
-	c.int32() // partition
-	code := c.int16()
-	f.end = c.int64() // the high watermark
+	return parts, nil
+}
+
+func (c *wireCursor) partition(version int16, topic []byte) partAnswer {
+	p := partAnswer{topic: topic, partition: int(c.int32())}
+	if code := c.int16(); code != 0 {
+		p.err = kafka.Error(code)
+	}
+	p.end = c.int64() // the high watermark
 	if stable := c.int64(); stable >= 0 {
-		f.end = stable
+		p.end = stable
 	}
-	if a.version >= 5 {
+	if version >= 5 {
 		c.int64() // the log's start
 	}
 	for n := c.int32(); n > 0 && !c.bad; n-- {
-		f.aborted = append(f.aborted, abortedTxn{producer: c.int64(), first: c.int64()})
+		p.aborted = append(p.aborted, abortedTxn{producer: c.int64(), first: c.int64()})
 	}
-	if a.version >= 11 {
+	if version >= 11 {
 		c.int32() // preferred replica
 	}
-	f.set = c.bytes(int(c.int32()))
-	switch {
-	case c.bad:
-		return f, errShort
-	case code != 0:
-		return f, kafka.Error(code)
-	}
-	return f, nil
+	p.set = c.bytes(int(c.int32()))
+	return p
 }
 
 // wireCursor reads the fixed-width fields of an answer. Once it has run out it is
