@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/segmentio/kafka-go"
 
+	"tidemark/pkg/together"
 	"tidemark/streams/conn"
 )
 
@@ -80,6 +81,7 @@ type Publisher struct {
 	client  *kafka.Client
 	log     zerolog.Logger
 	outages outages
+	sending together.Group[sending]
 }
 
 // New makes a Publisher. It starts nothing.
@@ -91,10 +93,12 @@ func New(c Config, log zerolog.Logger) (*Publisher, error) {
 	c.BatchBytes = or(c.BatchBytes, DefaultBatchBytes)
 	c.MinBackoff = or(c.MinBackoff, DefaultMinBackoff)
 	c.MaxBackoff = max(or(c.MaxBackoff, DefaultMaxBackoff), c.MinBackoff)
-	return &Publisher{
+	p := &Publisher{
 		config: c, client: c.Transport.Client(c.Timeout),
 		log: log.With().Str("component", "sink").Logger(),
-	}, nil
+	}
+	p.sending.Do, p.sending.Abreast = p.send, abreast
+	return p, nil
 }
 
 // Publish returns nil when all messages are acknowledged by all in-sync replicas.
@@ -205,25 +209,6 @@ func (p *Publisher) deliver(ctx context.Context, topic string, partition int, ba
 		return err
 	}
 	return p.deliver(ctx, topic, partition, batch[half:])
-}
-
-// produce makes one attempt.
-func (p *Publisher) produce(ctx context.Context, topic string, partition int, batch []Message) error {
-	records := make([]kafka.Record, len(batch))
-	for i, m := range batch {
-		records[i] = kafka.Record{Time: m.Time, Key: kafka.NewBytes(m.Key), Value: kafka.NewBytes(m.Value)}
-		for _, h := range m.Headers {
-			records[i].Headers = append(records[i].Headers, kafka.Header(h))
-		}
-	}
-	response, err := p.client.Produce(ctx, &kafka.ProduceRequest{
-		Topic: topic, Partition: partition, RequiredAcks: kafka.RequireAll,
-		Records: kafka.NewRecordReader(records...),
-	})
-	if err != nil {
-		return err
-	}
-	return response.Error
 }
 
 // retry repeats an attempt while its error can heal and the context lives.

@@ -56,7 +56,7 @@ func TestScriptsDoTheSameOnBoth(t *testing.T) {
 
 func (s scripts) byName(name string) script {
 	return map[string]script{
-		"commit": s.commit, "acquire": s.acquire, "release": s.release, "aliasClaim": s.aliasClaim,
+		"commit": s.commit, "accounts": s.accounts, "acquire": s.acquire, "release": s.release, "aliasClaim": s.aliasClaim,
 		"aliasRelease": s.aliasRelease, "names": s.names, "model": s.model,
 		"userSwap": s.userSwap,
 	}[name]
@@ -72,7 +72,7 @@ func (g *generator) pick(from ...string) string { return from[g.IntN(len(from))]
 
 func (g *generator) call(k keys) (name string, keys []string, args []any) {
 	sh := k.shards[0]
-	switch g.IntN(9) {
+	switch g.IntN(10) {
 	case 0:
 		return "acquire", []string{k.lease("x")}, []any{g.pick("a", "b"), "3600000"}
 	case 1:
@@ -93,6 +93,8 @@ func (g *generator) call(k keys) (name string, keys []string, args []any) {
 		return "userSwap", []string{sh.users(2), sh.users(1)}, []any{
 			"3600000", "u1", g.pick("", "x", "y"), g.pick("", "x", "y\n\xff"), g.pick("u2", "u3"), g.pick("", "x"), g.pick("x", "y"),
 		}
+	case 7:
+		return "accounts", []string{sh.accounts, sh.profiles}, []any{g.pick("a", "b"), g.pick("\x00\xff", "none")}
 	default:
 		keys, args := g.commit(sh)
 		return "commit", keys, args

@@ -26,6 +26,8 @@ const (
 // faults is a go-redis hook that loses commits and keeps copies of them, to be
 // delivered late.
 type faults struct {
+	commit string // the script's name in the server's cache
+
 	mu     sync.Mutex // Commit runs in tests' goroutines
 	next   []fault    // for the next pipelines of commits, in order; then fine
 	copies [][]any    // every commit that was sent
@@ -37,7 +39,7 @@ func (f *faults) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook { ret
 
 func (f *faults) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []goredis.Cmder) error {
-		if cmds[0].Name() != "evalsha" {
+		if args := cmds[0].Args(); cmds[0].Name() != "evalsha" || args[1] != f.commit {
 			return next(ctx, cmds)
 		}
 		what := f.note(cmds)
@@ -103,7 +105,7 @@ func openFaulty(t fataler, cfg Config) (*Store, *faults) {
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
-	f := &faults{}
+	f := &faults{commit: s.scripts.commit.sha}
 	s.client.AddHook(f)
 	return s, f
 }

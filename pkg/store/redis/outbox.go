@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -25,16 +26,15 @@ func (s *Store) Outbox(ctx context.Context, shard int, after string, limit int) 
 
 // entries are the first of a stream from a place on.
 func (s *Store) entries(ctx context.Context, stream, start string, limit int) ([]store.Entry, error) {
-	var found []goredis.XMessage
-	err := s.try(ctx, "read outbox", func() (err error) {
-		found, err = s.client.XRangeN(ctx, stream, start, "+", int64(limit)).Result()
-		return err
+	var found *goredis.XMessageSliceCmd
+	err := s.try(ctx, "read outbox", func() error {
+		return s.relayed.take(ctx, func(p goredis.Pipeliner) { found = p.XRangeN(ctx, stream, start, "+", int64(limit)) })
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := make([]store.Entry, len(found))
-	for i, m := range found {
+	out := make([]store.Entry, len(found.Val()))
+	for i, m := range found.Val() {
 		account, _ := m.Values["a"].(string)
 		value, _ := m.Values["v"].(string)
 		text, _ := m.Values["t"].(string)
@@ -60,11 +60,13 @@ func (s *Store) Trim(ctx context.Context, shard int, ids []string) (removed int,
 
 func (s *Store) trim(ctx context.Context, stream string, ids []string) (removed int, err error) {
 	var replies []*goredis.IntCmd
-	err = s.pipe(ctx, "trim outbox", func(p goredis.Pipeliner) {
-		replies = replies[:0]
-		for first := 0; first < len(ids); first += trimChunk {
-			replies = append(replies, p.XDel(ctx, stream, ids[first:min(first+trimChunk, len(ids))]...))
-		}
+	err = s.try(ctx, "trim outbox", func() error {
+		return s.relayed.take(ctx, func(p goredis.Pipeliner) {
+			replies = replies[:0]
+			for some := range slices.Chunk(ids, trimChunk) {
+				replies = append(replies, p.XDel(ctx, stream, some...))
+			}
+		})
 	})
 	for _, reply := range replies {
 		removed += int(reply.Val())

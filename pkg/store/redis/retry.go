@@ -46,12 +46,7 @@ func (s *Store) pipe(ctx context.Context, op string, fill func(goredis.Pipeliner
 		if !errors.Is(err, goredis.Nil) {
 			return err
 		}
-		for _, cmd := range cmds { // Exec returned the first error only
-			if err := cmd.Err(); err != nil && !errors.Is(err, goredis.Nil) {
-				return err
-			}
-		}
-		return nil
+		return failure(cmds) // Exec returned the first error only
 	})
 }
 

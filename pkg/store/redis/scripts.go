@@ -13,6 +13,9 @@ import (
 //go:embed lua/commit.lua
 var commitSource string
 
+//go:embed lua/load.lua
+var loadSource string
+
 //go:embed lua/desk.lua
 var deskSource string
 
@@ -57,7 +60,7 @@ type script struct{ source, sha string }
 
 // scripts are all that a Store calls.
 type scripts struct {
-	commit, generation, meta, acquire, release, aliasClaim, aliasRelease, names, model, userSwap, desk, ledger, hookClaim, hookDone script
+	commit, accounts, generation, meta, acquire, release, aliasClaim, aliasRelease, names, model, userSwap, desk, ledger, hookClaim, hookDone script
 }
 
 // newScripts prepares the sources. Real servers get them with the shebang: with
@@ -66,14 +69,14 @@ type scripts struct {
 // line there, so that line numbers stay.
 func newScripts(embedded bool) scripts {
 	prepare := func(source string) script {
-		if embedded {
-			source = strings.TrimPrefix(source, "#!lua")
+		if _, rest, _ := strings.Cut(source, "\n"); embedded {
+			source = "\n" + rest
 		}
 		sum := sha1.Sum([]byte(source)) // see the import
 		return script{source: source, sha: hex.EncodeToString(sum[:])}
 	}
 	return scripts{
-		commit: prepare(commitSource), generation: prepare(generationSource), meta: prepare(metaSource),
+		commit: prepare(commitSource), accounts: prepare(loadSource), generation: prepare(generationSource), meta: prepare(metaSource),
 		acquire: prepare(acquireSource), release: prepare(releaseSource),
 		aliasClaim: prepare(aliasClaimSource), aliasRelease: prepare(aliasReleaseSource),
 		names: prepare(namesSource), model: prepare(modelSource), userSwap: prepare(userSwapSource), desk: prepare(deskSource),
@@ -83,7 +86,7 @@ func newScripts(embedded bool) scripts {
 
 func (s scripts) all() []script {
 	return []script{
-		s.commit, s.generation, s.meta, s.acquire, s.release, s.aliasClaim, s.aliasRelease, s.names, s.model,
+		s.commit, s.accounts, s.generation, s.meta, s.acquire, s.release, s.aliasClaim, s.aliasRelease, s.names, s.model,
 		s.userSwap, s.desk, s.ledger, s.hookClaim, s.hookDone,
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -26,6 +27,8 @@ type Store struct {
 	fresh   bool
 	states  []shardState
 	stats   counters
+	loads   trips // of accounts
+	relayed trips // of outboxes
 }
 
 var _ engine.Store = (*Store)(nil)
@@ -74,8 +77,11 @@ func (s *Store) Positions(ctx context.Context) ([]map[engine.Partition]int64, er
 	return out, nil
 }
 
-// Load implements engine.Store, in one round trip. State and profile of a record
-// belong together: they are read in one transaction.
+// loadChunk keeps a call of the script within what Lua can unpack.
+const loadChunk = 1000
+
+// Load implements engine.Store, in one round trip with others that load. State and
+// profile of a record belong together: they are read at one moment.
 func (s *Store) Load(ctx context.Context, shard int, accounts []string) ([]engine.Record, error) {
 	if len(accounts) == 0 {
 		return nil, nil
@@ -84,19 +90,33 @@ func (s *Store) Load(ctx context.Context, shard int, accounts []string) ([]engin
 	if err != nil {
 		return nil, err
 	}
-	var states, profiles *goredis.SliceCmd
+	var replies []*goredis.Cmd
 	err = s.try(ctx, "load accounts", func() error {
-		_, err := s.client.TxPipelined(ctx, func(p goredis.Pipeliner) error {
-			states = p.HMGet(ctx, k.accounts, accounts...)
-			profiles = p.HMGet(ctx, k.profiles, accounts...)
-			return nil
+		return s.loads.take(ctx, func(p goredis.Pipeliner) {
+			replies = replies[:0]
+			for some := range slices.Chunk(accounts, loadChunk) {
+				args := make([]any, len(some))
+				for i := range some {
+					args[i] = &some[i] // a pointer needs no memory of its own
+				}
+				replies = append(replies, p.EvalSha(ctx, s.scripts.accounts.sha, []string{k.accounts, k.profiles}, args...))
+			}
 		})
-		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return records(accounts, states.Val(), profiles.Val())
+	var states, profiles []any
+	for _, reply := range replies {
+		both, _ := reply.Val().([]any)
+		if len(both) == 2 {
+			some, _ := both[0].([]any)
+			states = append(states, some...)
+			some, _ = both[1].([]any)
+			profiles = append(profiles, some...)
+		}
+	}
+	return records(accounts, states, profiles)
 }
 
 func records(accounts []string, states, profiles []any) ([]engine.Record, error) {

@@ -1,0 +1,3 @@
+#!lua flags=no-writes
+-- Reads accounts and their profiles, both as of one moment. KEYS 1 accounts, 2 profiles. ARGV account…
+return { redis.call('HMGET', KEYS[1], unpack(ARGV)), redis.call('HMGET', KEYS[2], unpack(ARGV)) }
