@@ -119,7 +119,7 @@ func (c *benchCmd) start(s *streams, opts *bench.Options) (*benchServers, error)
 	if c.Kafka == "" {
 		opts.Progress("starting Kafka " + testenv.Kafka4)
 		servers.kafka, err = testenv.StartKafka(testenv.KafkaOptions{
-			JVM: []string{"-Xms1g", "-Xmx1g"}, Config: []string{"num.network.threads=3", "num.io.threads=8"},
+			JVM: []string{"-Xms1g", "-Xmx1g", "-XX:TieredStopAtLevel=1"}, Config: []string{"num.network.threads=3", "num.io.threads=8"},
 		})
 		if err != nil {
 			return servers, err

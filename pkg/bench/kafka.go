@@ -112,17 +112,8 @@ func (b *bench) lag(ctx context.Context, d *deployment) (lag int64, err error) {
 	return lag, nil
 }
 
-// follow gives the values of a partition from an offset on to take, until ctx ends.
-func (b *bench) follow(ctx context.Context, topic string, number int, from int64, take func(value []byte, now time.Time) error) error {
-	return b.followRecords(ctx, topic, number, from, func(m kafka.Message) error {
-		if !isChange(m.Value) {
-			return nil
-		}
-		return take(m.Value, time.Now())
-	})
-}
-
-func (b *bench) followRecords(ctx context.Context, topic string, number int, from int64, take func(kafka.Message) error) (err error) {
+// readRecords gives the records of a partition from an offset on to take, until ctx ends.
+func (b *bench) readRecords(ctx context.Context, topic string, number int, from int64, take func(kafka.Message) error) (err error) {
 	reader := kafka.NewReader(kafka.ReaderConfig{
 		Brokers: b.opts.Config.Kafka.Brokers, Dialer: b.dialer, Topic: topic, Partition: number,
 		MinBytes: 1, MaxBytes: 10 << 20, MaxWait: 500 * time.Millisecond,
@@ -164,7 +155,7 @@ func (b *bench) readAll(ctx context.Context, topic string, take func(value []byt
 func (b *bench) readUntil(ctx context.Context, topic string, number int, end int64, take func([]byte) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	return b.followRecords(ctx, topic, number, 0, func(m kafka.Message) error {
+	return b.readRecords(ctx, topic, number, 0, func(m kafka.Message) error {
 		err := error(nil)
 		if isChange(m.Value) {
 			err = take(m.Value)

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"tidemark/pkg/engine"
 )
 
 // probe is a paced load with its readers: of the input itself, and of the tier
@@ -55,10 +57,8 @@ func (b *bench) startProbe(ctx context.Context, s probeSetup) (*probe, error) {
 		x.first += end
 	}
 	x.load = &paced{rate: s.rate, p: newProducer(ctx, b.client, s.input, b.opts.Partitions), g: newGenerator(w), begun: time.Now()}
-	for _, topic := range s.input {
-		x.follow(ctx, b, topic, ends[topic], x.tookInput)
-	}
-	x.follow(ctx, b, s.changes, ends[s.changes], func(value []byte, now time.Time) error {
+	x.follow(ctx, b, s.input, ends, x.tookInput)
+	x.follow(ctx, b, []string{s.changes}, ends, func(value []byte, now time.Time) error {
 		c, err := parseChange(value)
 		if err != nil {
 			return err
@@ -79,11 +79,15 @@ func (b *bench) startProbe(ctx context.Context, s probeSetup) (*probe, error) {
 	return x, nil
 }
 
-// follow reads the partitions of a topic until ctx ends.
-func (x *probe) follow(ctx context.Context, b *bench, topic string, from map[int]int64, take func(value []byte, now time.Time) error) {
-	for number, offset := range from {
-		x.running.Go(func() { x.fail(b.follow(ctx, topic, number, offset, take)) })
+// follow reads topics from their ends on until ctx ends.
+func (x *probe) follow(ctx context.Context, b *bench, topics []string, ends map[string]map[int]int64, take func(value []byte, now time.Time) error) {
+	from := map[engine.Partition]int64{}
+	for _, topic := range topics {
+		for number, offset := range ends[topic] {
+			from[engine.Partition{Topic: topic, ID: number}] = offset
+		}
 	}
+	x.running.Go(func() { x.fail(b.follow(ctx, from, take)) })
 }
 
 func (x *probe) fail(err error) {
