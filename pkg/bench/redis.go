@@ -41,7 +41,10 @@ func (b *bench) removeKeys(ctx context.Context, namespace string) error {
 				return err
 			}
 		}
-		return keys.Err()
+		if err := keys.Err(); err != nil {
+			return err
+		}
+		return freed(ctx, c)
 	}
 	var err error
 	if cluster, ok := b.redis.(*redis.ClusterClient); ok {
@@ -53,6 +56,20 @@ func (b *bench) removeKeys(ctx context.Context, namespace string) error {
 		return fmt.Errorf("remove the bench's keys: %w", err)
 	}
 	return nil
+}
+
+// freed waits until a server has given back the memory of what was removed: it does so
+// beside its work, and millions of accounts take a while.
+func freed(ctx context.Context, c redis.UniversalClient) error {
+	for {
+		left, err := memoryFigure(ctx, c, "lazyfree_pending_objects")
+		if left == 0 || err != nil {
+			return err
+		}
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 // usedMemory is what all masters have allocated, in bytes.
@@ -71,16 +88,21 @@ func (b *bench) usedMemory(ctx context.Context) (float64, error) {
 }
 
 func usedMemory(ctx context.Context, c redis.UniversalClient) (float64, error) {
+	return memoryFigure(ctx, c, "used_memory")
+}
+
+// memoryFigure is a number of a server's INFO memory.
+func memoryFigure(ctx context.Context, c redis.UniversalClient, name string) (float64, error) {
 	info, err := c.Info(ctx, "memory").Result()
 	if err != nil {
 		return 0, fmt.Errorf("memory of redis: %w", err)
 	}
 	for line := range strings.Lines(info) {
-		if value, ok := strings.CutPrefix(line, "used_memory:"); ok {
+		if value, ok := strings.CutPrefix(line, name+":"); ok {
 			return strconv.ParseFloat(strings.TrimSpace(value), 64)
 		}
 	}
-	return 0, fmt.Errorf("memory of redis: no used_memory in INFO")
+	return 0, fmt.Errorf("memory of redis: no %s in INFO", name)
 }
 
 // waiting is what a deployment still has to do by itself: tier changes to publish, and
