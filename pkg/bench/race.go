@@ -127,7 +127,7 @@ func (f *fleet) takePart(ctx context.Context, n int) (stored float64, err error)
 
 // poll asks until done says so of what each instance has stored.
 func (f *fleet) poll(ctx context.Context, done func(each []float64) bool) error {
-	return f.serves[0].poll(ctx, 50*time.Millisecond, func() (bool, error) {
+	return f.serves[0].poll(ctx, 20*time.Millisecond, func() (bool, error) {
 		each := make([]float64, len(f.serves))
 		for i, s := range f.serves {
 			m, err := s.metrics(ctx)
