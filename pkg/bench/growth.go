@@ -41,7 +41,7 @@ func (b *bench) growth(ctx context.Context, least, size int) (err error) {
 	}
 	defer func() { err = errors.Join(err, b.remove(ctx, d, nil)) }()
 	begin := time.Now().UTC().Add(-time.Hour).Truncate(time.Second)
-	if err := b.seed(ctx, d, size, quietAccount(accountName, begin)); err != nil {
+	if err := b.seed(ctx, d, size, accountName, quietAccount(begin)); err != nil {
 		return err
 	}
 	w := b.opts.Workload

@@ -30,7 +30,7 @@ func (b *bench) rescoreSeeded(ctx context.Context, round uint64) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.remove(ctx, d, nil)) }()
-	if err := b.seed(ctx, d, b.opts.Quiet, quietAccount(popName, time.Now())); err != nil {
+	if err := b.seed(ctx, d, b.opts.Quiet, popName, quietAccount(time.Now())); err != nil {
 		return err
 	}
 	return b.rescore(ctx, d, round)

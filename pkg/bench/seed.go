@@ -4,88 +4,154 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
 
 	"tidemark/pkg/app"
 	"tidemark/pkg/engine"
+	"tidemark/pkg/store/redis"
 	"tidemark/scoring"
 	"tidemark/streams/codec"
 )
 
-// seeded is what account number n is given: its events, in order of time.
-type seeded func(n int) []*scoring.Event
+// seeded is what a template is given: its events, in order of time.
+type seeded func(template int) []*scoring.Event
 
-// seedRound is how many accounts are stored in one round: a script for each shard
-// stores a few hundred of them.
-const seedRound = 16_384
+const (
+	// templates are the accounts that are scored for a seeding; all others are as one of
+	// them, but for their name.
+	templates = 64
+	// stepAccounts are stored by one script, stepsAtOnce go in one round trip, and so many
+	// trips are under way.
+	stepAccounts = 250
+	stepsAtOnce  = 32
+	tripsAtOnce  = 3
+)
 
-// seed puts accounts into a deployment's Redis without Kafka: the program's own engine
-// scores their events in this process and stores what comes of them. All of an
-// account's events are in one round, so that it is written once. Nothing of it is
-// published, as if it had been long ago.
-func (b *bench) seed(ctx context.Context, d *deployment, accounts int, what seeded) (err error) {
+// seed puts accounts into a deployment's Redis without Kafka, in seconds: a few are
+// scored and packed by the program's own engine, and what it would store of them is
+// stored under each name, through the store's own commits. Nothing of it is published,
+// as if it had been long ago.
+func (b *bench) seed(ctx context.Context, d *deployment, accounts int, name func(n int) string, what seeded) (err error) {
 	store, err := app.OpenStore(ctx, d.cfg, false, zerolog.Nop())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	file, err := app.ReadModel(d.cfg.Model)
-	if err != nil {
-		return err
-	}
-	names, err := store.Names(ctx, file.Spec.Names())
+	packed, err := pack(ctx, d, store, what)
 	if err != nil {
 		return fmt.Errorf("seed: %w", err)
 	}
-	model, err := app.Compile(file, names)
-	if err != nil {
-		return err
-	}
-	e, err := engine.New(engine.Config{Lanes: d.cfg.Engine.Lanes, Accounts: seedRound}, model, unpublished{store}, noAliases{},
-		codec.ChangeEncoder{Namespace: d.cfg.Namespace}, engine.Hooks{}, engine.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
-	if err != nil {
-		return err
-	}
 	begun := time.Now()
-	if err := seedAll(ctx, e, accounts, what); err != nil {
+	if err := sow(ctx, store, accounts, name, packed); err != nil {
 		return fmt.Errorf("seed: %w", err)
 	}
 	b.say("%s accounts seeded in %s", number(float64(accounts)), seconds(time.Since(begun)))
 	return nil
 }
 
-func seedAll(ctx context.Context, e *engine.Engine, accounts int, what seeded) error {
-	round := engine.Round{Watermark: engine.UnknownWatermark, Until: engine.UnknownWatermark, Behind: true}
-	offset := int64(0)
-	for n := range accounts {
-		for _, event := range what(n) {
-			round.Inputs = append(round.Inputs, engine.Input{Event: event, Partition: partition{Topic: "seed"}, Offset: offset})
-			offset++
-		}
-		if (n+1)%seedRound != 0 && n+1 < accounts {
-			continue
-		}
-		if err := e.Process(ctx, round); err != nil {
-			return err
-		}
-		clear(round.Inputs)
-		round.Inputs = round.Inputs[:0]
+// pack scores the templates and gives what the engine would store of them.
+func pack(ctx context.Context, d *deployment, store *redis.Store, what seeded) ([]engine.Write, error) {
+	file, err := app.ReadModel(d.cfg.Model)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	names, err := store.Names(ctx, file.Spec.Names())
+	if err != nil {
+		return nil, err
+	}
+	model, err := app.Compile(file, names)
+	if err != nil {
+		return nil, err
+	}
+	kept := &keeping{Store: store}
+	e, err := engine.New(engine.Config{Lanes: 1, Accounts: templates}, model, kept, noAliases{}, codec.ChangeEncoder{Namespace: d.cfg.Namespace},
+		engine.Hooks{}, engine.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+	if err != nil {
+		return nil, err
+	}
+	round := engine.Round{Watermark: engine.UnknownWatermark, Until: engine.UnknownWatermark}
+	for n := range templates {
+		for _, event := range what(n) {
+			in := engine.Input{Event: event, Partition: partition{Topic: "seed"}, Offset: int64(len(round.Inputs))}
+			round.Inputs = append(round.Inputs, in)
+		}
+	}
+	if err := e.Process(ctx, round); err != nil {
+		return nil, err
+	}
+	if len(kept.writes) != templates {
+		return nil, fmt.Errorf("%d of %d templates have a state", len(kept.writes), templates)
+	}
+	return kept.writes, nil
 }
 
-// unpublished is a store that takes no messages: seeded accounts are old.
-type unpublished struct{ engine.Store }
+// keeping is a store that keeps what it should store, and stores nothing.
+type keeping struct {
+	engine.Store
+	writes []engine.Write
+}
 
 // Commit implements engine.Store.
-func (u unpublished) Commit(ctx context.Context, steps []engine.Step) []engine.Outcome {
-	for i := range steps {
-		steps[i].Outbox = nil
+func (k *keeping) Commit(_ context.Context, steps []engine.Step) []engine.Outcome {
+	for _, s := range steps {
+		for _, w := range s.Writes {
+			w.State = slices.Clone(w.State) // the engine's memory
+			k.writes = append(k.writes, w)
+		}
 	}
-	return u.Store.Commit(ctx, steps)
+	return make([]engine.Outcome, len(steps))
+}
+
+// sow stores accounts, each as one of the templates.
+func sow(ctx context.Context, store engine.Store, accounts int, name func(n int) string, packed []engine.Write) error {
+	trips, ctx := errgroup.WithContext(ctx)
+	trips.SetLimit(tripsAtOnce)
+	open := make([][]engine.Write, store.Shards())
+	var steps []engine.Step
+	closed := func(shard int) {
+		steps = append(steps, engine.Step{Shard: shard, Writes: open[shard]})
+		open[shard] = nil
+	}
+	send := func() {
+		batch := steps
+		steps = nil
+		trips.Go(func() error { return commitAll(ctx, store, batch) })
+	}
+	for n := 0; n < accounts && ctx.Err() == nil; n++ {
+		w := packed[n%len(packed)]
+		w.Account, w.Was, w.Now = name(n), 0, uint64(n)+1
+		shard := engine.ShardOf(w.Account, len(open))
+		if open[shard] = append(open[shard], w); len(open[shard]) == stepAccounts {
+			closed(shard)
+		}
+		if len(steps) == stepsAtOnce {
+			send()
+		}
+	}
+	for shard, writes := range open {
+		if len(writes) > 0 {
+			closed(shard)
+		}
+	}
+	send()
+	return trips.Wait()
+}
+
+func commitAll(ctx context.Context, store engine.Store, steps []engine.Step) error {
+	for _, o := range store.Commit(ctx, steps) {
+		if o.Err != nil {
+			return o.Err
+		}
+		if o.Result != engine.OK {
+			return errors.New("somebody else writes to the bench's namespace")
+		}
+	}
+	return nil
 }
 
 // noAliases is what an engine needs whose events all name their account.
@@ -97,20 +163,17 @@ func (noAliases) Release(context.Context, string, []string) error              {
 
 // quietAccount is an account of the population, as seeded: its last event was minutes
 // before the given instant, and it stands in the best tier for days.
-func quietAccount(name func(n int) string, before time.Time) seeded {
+func quietAccount(before time.Time) seeded {
 	properties := map[string]any{"path": paths[0], "campaign": campaigns[0]}
-	people := make([]*scoring.Contact, len(contacts))
-	for i, c := range contacts {
-		people[i] = &scoring.Contact{ID: fmt.Sprintf("c-%d", i), Title: c.title, Seniority: c.seniority}
-	}
-	return func(n int) []*scoring.Event {
-		account := name(n)
+	return func(template int) []*scoring.Event {
 		events := make([]*scoring.Event, len(population))
 		for i, s := range population {
-			at := before.Add(-time.Duration(s.minutesEarly)*time.Minute - time.Duration(n%60_000)*time.Millisecond).UnixMilli()
+			at := before.Add(-time.Duration(s.minutesEarly)*time.Minute - time.Duration(template)*time.Second).UnixMilli()
+			who := contacts[s.contact]
 			events[i] = &scoring.Event{
-				ID: fmt.Sprintf("p-%d", n*perAccount+i), Source: s.source, Type: s.typ, Time: at, Arrived: at,
-				Account: account, Strength: 1, Contact: people[s.contact], Properties: properties,
+				ID: fmt.Sprintf("p-%d", i), Source: s.source, Type: s.typ, Time: at, Arrived: at, Account: fmt.Sprintf("template-%d", template),
+				Strength: 1, Properties: properties,
+				Contact: &scoring.Contact{ID: fmt.Sprintf("c-%d", s.contact), Title: who.title, Seniority: who.seniority},
 			}
 		}
 		return events

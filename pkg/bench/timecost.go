@@ -43,7 +43,7 @@ func (b *bench) timeCost(ctx context.Context, accounts int) (cost time.Duration,
 	if err := d.set("model", model); err != nil {
 		return 0, err
 	}
-	if err := b.seed(ctx, d, accounts, quietAccount(popName, time.Now())); err != nil {
+	if err := b.seed(ctx, d, accounts, popName, quietAccount(time.Now())); err != nil {
 		return 0, err
 	}
 	s, err := b.startServe(d, nil)
