@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Cluster is a Redis Cluster that was started for a bench.
@@ -15,6 +16,10 @@ type Cluster struct {
 	Stop func() error
 }
 
+// backlogSpan is the event time that the instances' backlog covers: with several, none
+// runs more than max_lead ahead of the others, and each such step costs an exchange.
+const backlogSpan = 24 * time.Hour
+
 // instances measures where the time goes with a second instance, and on a Redis
 // Cluster: the same backlog of half the workload's events each time.
 func (b *bench) instances(ctx context.Context) (err error) {
@@ -24,7 +29,7 @@ func (b *bench) instances(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, b.remove(ctx, d, nil)) }()
 	w := b.opts.Workload
-	w.Events = max(w.Events/2, 1)
+	w.Events, w.Span = max(w.Events/2, 1), backlogSpan
 	if err := b.load(ctx, d, w); err != nil {
 		return err
 	}
