@@ -23,10 +23,10 @@ var zeros = []string{
 	"latency/at 500/s: cpu redis", "sweep/cpu redis", "sweep/cpu serve", "sweep/cpu kafka",
 }
 
-// mayBeZero reports whether a figure may be zero: those of zeros, and processor time of
-// what takes less than the kernel's unit of it.
+// mayBeZero reports whether a figure may be zero: those of zeros, commits that nobody
+// overtook, and processor time of what takes less than the kernel's unit of it.
 func mayBeZero(section, name string) bool {
-	return slices.Contains(zeros, name) || strings.Contains(name, ": cpu ") ||
+	return slices.Contains(zeros, name) || strings.Contains(name, ": cpu ") || strings.HasSuffix(name, ": overtaken commits") ||
 		section == bench.SectionTime && strings.HasPrefix(name, "time/the same crossings")
 }
 

@@ -13,6 +13,10 @@ type raced struct {
 	events   int             // within the time that was measured
 	programs []watched       // serve, or serve 1 and serve 2, then the servers
 	cpu      []time.Duration // of each program in that time
+
+	// commits of a shard for each event from the start on, and the share of them that
+	// another instance had overtaken, so that they were done again.
+	commits, overtaken float64
 }
 
 // race lets so many instances take in a backlog of n events, and measures from when
@@ -45,6 +49,9 @@ func (b *bench) race(ctx context.Context, d *deployment, n, instances int, redis
 	for i := range to {
 		r.cpu = append(r.cpu, to[i]-from[i])
 	}
+	if err := f.countCommits(ctx, &r, n); err != nil {
+		return r, err
+	}
 	r.events = n - int(before)
 	r.rate = perSecond(r.events, took)
 	return r, nil
@@ -56,6 +63,8 @@ func (b *bench) noteRace(section, name string, r raced) {
 	for i, p := range r.programs {
 		b.report.add(section, name+"cpu "+p.name, "µs/event", perEvent(r.cpu[i], r.events))
 	}
+	b.report.add(section, name+"shard commits", "per event", r.commits)
+	b.report.add(section, name+"overtaken commits", "of all", r.overtaken)
 	b.say("%s: %scatch-up %s events/s", section, name, number(r.rate))
 }
 
@@ -101,6 +110,21 @@ func (f *fleet) programs() []watched {
 		out = append(out, watched{fmt.Sprintf("serve %d", i+1), s.pid()})
 	}
 	return out
+}
+
+// countCommits counts what the instances sent to Redis for n events.
+func (f *fleet) countCommits(ctx context.Context, r *raced, n int) error {
+	var all, again float64
+	for _, s := range f.serves {
+		m, err := s.metrics(ctx)
+		if err != nil {
+			return err
+		}
+		all += m[metricCommits]
+		again += m[metricCommits+`{result="stale"}`] + m[metricCommits+`{result="conflict"}`]
+	}
+	r.commits, r.overtaken = all/float64(n), again/max(all, 1)
+	return nil
 }
 
 // takePart waits until each of several instances has stored something, so that the
