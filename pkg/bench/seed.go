@@ -50,7 +50,11 @@ func (b *bench) seed(ctx context.Context, d *deployment, accounts int, name func
 	if err := sow(ctx, store, accounts, name, packed); err != nil {
 		return fmt.Errorf("seed: %w", err)
 	}
-	b.say("%s accounts seeded in %s", number(float64(accounts)), seconds(time.Since(begun)))
+	took := time.Since(begun)
+	if err := b.eachMaster(ctx, synced); err != nil {
+		return fmt.Errorf("seed: %w", err)
+	}
+	b.say("%s accounts seeded in %s, on the disk after %s", number(float64(accounts)), seconds(took), seconds(time.Since(begun)))
 	return nil
 }
 
