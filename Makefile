@@ -104,7 +104,7 @@ soak: servers ## random faults for MINUTES (30); TIDEMARK_TEST_SEED repeats a ru
 fuzz: ## each fuzz target for FUZZTIME (30s), or MINUTES=10
 	deploy/fuzz.sh $(if $(filter file,$(origin MINUTES)),$(FUZZTIME),$(MINUTES)m)
 
-# The whole program on real servers; about a quarter of an hour. BENCHFLAGS as in
+# The whole program on real servers: about a quarter of an hour with --rounds 1, three times that by default. BENCHFLAGS as in
 # BENCHFLAGS='--only catch-up --rounds 1'; `bin/tidemark bench --help` lists them.
 .PHONY: bench
 bench: build servers ## measure it on real servers: throughput, latency, memory

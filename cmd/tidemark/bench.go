@@ -29,13 +29,16 @@ type benchCmd struct {
 
 	Only   []string `help:"Sections to run, such as catch-up,latency. Without it, all."`
 	Rounds int      `default:"3" help:"How often each section runs; figures are medians."`
-	Verify bool     `help:"Hold the history published while catching up against the offline one."`
+	Verify bool     `default:"true" negatable:"" help:"Hold the history published while catching up against the offline one."`
 
-	Rates   []int         `default:"10000" help:"Events per second at which latency is measured."`
-	LoadFor time.Duration `default:"40s" help:"How long each load lasts."`
-	Rate    int           `default:"10000" help:"Events per second while accounts are rescored and demoted."`
-	Due     int           `default:"100000" help:"Accounts whose demotion falls into one second."`
-	IdleFor time.Duration `default:"10s" help:"How long the cost of doing nothing is watched."`
+	Rates    []int         `default:"10000" help:"Events per second at which latency is measured."`
+	LoadFor  time.Duration `default:"40s" help:"How long each load lasts."`
+	Rate     int           `default:"10000" help:"Events per second while accounts are rescored and demoted."`
+	Due      int           `default:"100000" help:"Accounts whose demotion falls into one second."`
+	Quiet    int           `default:"1000000" help:"Accounts at rest while the cost of time is watched (that many, and a tenth), and accounts to rescore."`
+	Crossing int           `default:"1000" help:"Accounts that cross by time meanwhile."`
+	IdleFor  time.Duration `default:"20s" help:"How long the cost of time is watched, with nobody crossing and with these."`
+	Growth   []int         `default:"10000,1000000,5000000" help:"Accounts present while the same load is taken in, ascending. What does not fit into memory is cut."`
 
 	Peers    []string `help:"Programs of deploy/peers to run beside it: streams, streams-eos, flink, flink-rocksdb."`
 	PeersDir string   `help:"Where they are built. Without it, peers in the cache folder, as deploy/peers/build.sh has it." type:"path"`
@@ -93,9 +96,31 @@ func (c *benchCmd) options(s *streams) (bench.Options, error) {
 		Config: cfg, ConfigFile: c.Config, Environ: s.environ, Workload: w, Model: c.Model, Partitions: c.Partitions,
 		Rounds: c.Rounds, Only: c.Only, Verify: c.Verify,
 		Profile: c.Profile, Peers: c.Peers, PeersDir: c.PeersDir,
-		Rates: c.Rates, LoadFor: c.LoadFor, Rate: c.Rate, Due: c.Due, IdleFor: c.IdleFor,
-		Progress: func(line string) { fmt.Fprintf(s.err, "%s %s\n", time.Now().Format(time.TimeOnly), line) },
+		Rates: c.Rates, LoadFor: c.LoadFor, Rate: c.Rate, Due: c.Due, Quiet: c.Quiet, Crossing: c.Crossing, IdleFor: c.IdleFor, Growth: c.Growth,
+		StartCluster: c.cluster(),
+		Progress:     func(line string) { fmt.Fprintf(s.err, "%s %s\n", time.Now().Format(time.TimeOnly), line) },
 	}, nil
+}
+
+// clusterNodes is how many nodes the instances section's Redis Cluster has.
+const clusterNodes = 3
+
+// cluster starts a Redis Cluster beside servers that need neither TLS nor a login.
+func (c *benchCmd) cluster() func() (bench.Cluster, error) {
+	if c.Config != "" {
+		return nil
+	}
+	return func() (bench.Cluster, error) {
+		nodes, err := testenv.StartRedisCluster(clusterNodes)
+		if err != nil {
+			return bench.Cluster{}, err
+		}
+		out := bench.Cluster{Addrs: nodes.Addrs(), Stop: nodes.Stop}
+		for i := range clusterNodes {
+			out.PIDs = append(out.PIDs, nodes.Node(i).PID())
+		}
+		return out, nil
+	}
 }
 
 // benchServers are the servers that were started here.
@@ -104,9 +129,9 @@ type benchServers struct {
 	redis *testenv.Redis
 }
 
-// benchRedis keeps Redis from rewriting its append-only file again and again while that is
-// small, which is most of what it would do in a run of seconds.
-var benchRedis = []string{"auto-aof-rewrite-min-size 1gb"}
+// benchRedis keeps Redis from rewriting its append-only file, which grows faster here than
+// in a life: a rewrite that falls into one section and not into another would be measured.
+var benchRedis = []string{"auto-aof-rewrite-min-size 16gb"}
 
 // start starts the servers that nobody pointed at: Kafka with the memory that a
 // broker is given in earnest, both with their usual durability.

@@ -32,17 +32,23 @@ const never = int64(math.MaxInt64)
 
 // The sections of a bench, in the order in which they run.
 const (
-	SectionCatchUp = "catch-up"
-	SectionLatency = "latency"
-	SectionState   = "state"
-	SectionRescore = "rescore"
-	SectionSweep   = "sweep"
-	SectionPeers   = "peers" // in the figures only: peers run within catch-up and latency
+	SectionCatchUp   = "catch-up"
+	SectionOffline   = "offline"
+	SectionLatency   = "latency"
+	SectionState     = "state"
+	SectionTime      = "time"
+	SectionRescore   = "rescore"
+	SectionSweep     = "sweep"
+	SectionGrowth    = "growth"
+	SectionInstances = "instances"
+	SectionPeers     = "peers" // in the figures only: peers run within catch-up and latency
 )
 
 // Sections are the names that Options.Only may hold.
 func Sections() []string {
-	return []string{SectionCatchUp, SectionLatency, SectionState, SectionRescore, SectionSweep}
+	return []string{
+		SectionCatchUp, SectionOffline, SectionLatency, SectionState, SectionTime, SectionRescore, SectionSweep, SectionGrowth, SectionInstances,
+	}
 }
 
 // Options say what to measure, and where.
@@ -73,11 +79,17 @@ type Options struct {
 	Peers    []string
 	PeersDir string
 
-	Rates   []int         // events per second of the latency section
-	LoadFor time.Duration // how long each load lasts
-	Rate    int           // events per second beside a rescore and a sweep
-	Due     int           // accounts of the sweep section, all due in one second
-	IdleFor time.Duration // how long the cost of doing nothing is watched
+	Rates    []int         // events per second of the latency section
+	LoadFor  time.Duration // how long each load lasts
+	Rate     int           // events per second beside a rescore and a sweep
+	Due      int           // accounts of the sweep section, all due in one second
+	Quiet    int           // accounts at rest of the time section, and those that are rescored
+	Crossing int           // those beside them that cross while the cost of time is watched
+	IdleFor  time.Duration // how long that is
+	Growth   []int         // accounts present in the growth section, ascending
+
+	// StartCluster starts a Redis Cluster for the instances section. Nil: none is measured.
+	StartCluster func() (Cluster, error)
 
 	// Progress is told what is being done, one line at a time. Nil: nobody.
 	Progress func(line string)
@@ -92,7 +104,7 @@ func (o *Options) Validate() error {
 	if o.Rounds < 1 {
 		faults = append(faults, fmt.Errorf("--rounds: %d, must be 1 or more", o.Rounds))
 	}
-	faults = append(faults, o.validateLoads(), o.validatePeers())
+	faults = append(faults, o.validateLoads(), o.validateSizes(), o.validatePeers())
 	for _, name := range o.Only {
 		if !slices.Contains(Sections(), name) {
 			faults = append(faults, fmt.Errorf("--only: %q is not one of %s", name, strings.Join(Sections(), ", ")))
@@ -116,6 +128,27 @@ func (o *Options) validateLoads() error {
 	}
 	if o.IdleFor < time.Second {
 		faults = append(faults, fmt.Errorf("--idle-for: %s, must be 1s or more", o.IdleFor))
+	}
+	return errors.Join(faults...)
+}
+
+func (o *Options) validateSizes() error {
+	var faults []error
+	if o.Quiet < 1 {
+		faults = append(faults, fmt.Errorf("--quiet: %d, must be 1 or more", o.Quiet))
+	}
+	if o.Crossing < 1 {
+		faults = append(faults, fmt.Errorf("--crossing: %d, must be 1 or more", o.Crossing))
+	}
+	least := 0
+	for _, size := range o.Growth {
+		if size <= least {
+			faults = append(faults, fmt.Errorf("--growth: %d after %d, must be numbers of accounts that rise from 1", size, least))
+		}
+		least = size
+	}
+	if len(o.Growth) == 0 {
+		faults = append(faults, errors.New("--growth: none, must be numbers of accounts such as 10000,1000000"))
 	}
 	return errors.Join(faults...)
 }
@@ -145,6 +178,7 @@ func Run(ctx context.Context, opts Options) (*Report, error) {
 		return nil, err
 	}
 	err = b.run(ctx)
+	b.report.judge(&b.opts)
 	return b.report, errors.Join(err, b.close())
 }
 
@@ -231,20 +265,25 @@ func (b *bench) wants(section string) bool {
 
 func (b *bench) run(ctx context.Context) error {
 	sections := []struct {
-		names string // those that it measures
-		run   func(context.Context) error
+		name string
+		run  func(context.Context) error
 	}{
 		{SectionCatchUp, b.catchUps},
+		{SectionOffline, b.offlines},
 		{SectionLatency, b.steadyLoads},
-		{SectionState + "," + SectionRescore, b.states},
+		{SectionState, b.states},
+		{SectionTime, b.times},
+		{SectionRescore, b.rescores},
 		{SectionSweep, b.sweeps},
+		{SectionGrowth, b.growths},
+		{SectionInstances, b.instances},
 	}
 	for _, s := range sections {
-		if !slices.ContainsFunc(strings.Split(s.names, ","), b.wants) {
+		if !b.wants(s.name) {
 			continue
 		}
 		if err := s.run(ctx); err != nil {
-			return fmt.Errorf("%s: %w", s.names, err)
+			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
 	return nil

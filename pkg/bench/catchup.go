@@ -16,7 +16,7 @@ func (b *bench) catchUps(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, b.remove(ctx, d, nil)) }()
 	input := map[string]string{topicIntent: d.cfg.Kafka.Topics.Intent, topicEngagement: d.cfg.Kafka.Topics.Engagement}
-	if err := b.load(ctx, d); err != nil {
+	if err := b.load(ctx, d, b.opts.Workload); err != nil {
 		return err
 	}
 	// Not measured: the broker's code is compiled and its pages are in memory by then.
@@ -31,10 +31,9 @@ func (b *bench) catchUps(ctx context.Context) (err error) {
 	return nil
 }
 
-// load writes the workload into a deployment's input topics. A record's timestamp is
+// load writes a workload into a deployment's input topics. A record's timestamp is
 // when it would have arrived: the latest event time before it.
-func (b *bench) load(ctx context.Context, d *deployment) error {
-	w := b.opts.Workload
+func (b *bench) load(ctx context.Context, d *deployment, w Workload) error {
 	b.say("loading %d events of %d accounts", w.Events, w.Accounts)
 	t := d.cfg.Kafka.Topics
 	begun := time.Now()

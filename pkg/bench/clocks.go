@@ -28,5 +28,7 @@ func (b *bench) clocks(serve int) (s spent, err error) {
 
 // since is what was used after an earlier reading.
 func (s spent) since(from spent) spent {
-	return spent{s.serve - from.serve, s.redis - from.redis, s.kafka - from.kafka, s.bench - from.bench, s.others - from.others}
+	// What others used is a difference of readings that were not taken at one instant.
+	others := max(0, s.others-from.others)
+	return spent{s.serve - from.serve, s.redis - from.redis, s.kafka - from.kafka, s.bench - from.bench, others}
 }

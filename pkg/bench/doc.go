@@ -10,6 +10,6 @@
 // that stalls cannot make its own measurement look better (no coordinated omission).
 //
 // It leaves starting Kafka and Redis to its caller, and knows nothing of the
-// program's inside beyond its metrics, its log's "serving" line, and its stores'
-// published contracts. The API is internal to Tidemark and may change.
+// program's inside beyond its metrics, its log's "serving" line, and the published
+// contracts of its stores and of its engine, by which accounts are seeded. The API is internal to Tidemark and may change.
 package bench

@@ -24,6 +24,8 @@ type Report struct {
 	Workload Workload  `json:"workload"`
 	Model    string    `json:"model"`
 	Figures  []Figure  `json:"figures"`
+	// Aims are those of the sections that ran.
+	Aims []Aim `json:"aims,omitempty"`
 	// Notes are what a reader of the figures must know.
 	Notes []string `json:"notes,omitempty"`
 }

@@ -123,7 +123,11 @@ func (b *bench) readRecords(ctx context.Context, topic string, number int, from 
 		return fmt.Errorf("read %s/%d from %d: %w", topic, number, from, err)
 	}
 	for {
-		m, err := reader.ReadMessage(ctx)
+		var m kafka.Message
+		err := patiently(ctx, func() (err error) {
+			m, err = reader.ReadMessage(ctx)
+			return err
+		})
 		if ctx.Err() != nil {
 			return nil
 		}

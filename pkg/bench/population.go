@@ -47,7 +47,7 @@ func eachOfPopulation(accounts int, now time.Time, add func(message) error) erro
 		for n := range accounts {
 			// Spread over a minute, so that crossings are spread too.
 			at := now.Add(-time.Duration(s.minutesEarly)*time.Minute + time.Duration(n%minute)*time.Millisecond)
-			account := fmt.Sprintf("pop-%07d", n)
+			account := popName(n)
 			buf = appendEvent(buf[:0], content{
 				prefix: "p-", number: n*perAccount + step, source: s.source, typ: s.typ, at: at, account: account, contact: s.contact,
 				path: paths[0], campaign: campaigns[0],

@@ -64,6 +64,21 @@ func memoryOf(pid int) (now, peak float64, err error) {
 	return now, peak, nil
 }
 
+// availableMemory is what the kernel can still give to programs, in bytes.
+func availableMemory() (float64, error) {
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "MemAvailable:"); ok {
+			kib, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 64)
+			return kib * 1024, err
+		}
+	}
+	return 0, fmt.Errorf("/proc/meminfo: no MemAvailable in %.80q", text)
+}
+
 // machineCPU is the processor time that all processes used, and what the hypervisor
 // kept for itself.
 func machineCPU() (busy, stolen time.Duration, err error) {

@@ -17,3 +17,5 @@ func cpuOf(int) (time.Duration, error) { return 0, errNoProc }
 func memoryOf(int) (now, peak float64, err error) { return 0, 0, errNoProc }
 
 func machineCPU() (busy, stolen time.Duration, err error) { return 0, 0, errNoProc }
+
+func availableMemory() (float64, error) { return 0, errNoProc }

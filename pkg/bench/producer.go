@@ -155,7 +155,7 @@ func patiently(ctx context.Context, try func() error) error {
 
 func leaderUnknown(err error) bool {
 	for _, known := range []error{
-		kafka.NotLeaderForPartition, kafka.UnknownTopicOrPartition, kafka.LeaderNotAvailable, // by the broker
+		kafka.NotLeaderForPartition, kafka.UnknownTopicOrPartition, kafka.LeaderNotAvailable, kafka.BrokerNotAvailable, // by the broker
 		protocol.ErrNoTopic, protocol.ErrNoPartition, protocol.ErrNoLeader, // by the client's own view
 	} {
 		if errors.Is(err, known) {

@@ -41,16 +41,66 @@ func (b *bench) removeKeys(ctx context.Context, namespace string) error {
 				return err
 			}
 		}
-		return keys.Err()
+		if err := keys.Err(); err != nil {
+			return err
+		}
+		return freed(ctx, c)
 	}
-	var err error
-	if cluster, ok := b.redis.(*redis.ClusterClient); ok {
-		err = cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error { return remove(ctx, c) })
-	} else {
-		err = remove(ctx, b.redis)
-	}
-	if err != nil {
+	if err := b.eachMaster(ctx, remove); err != nil {
 		return fmt.Errorf("remove the bench's keys: %w", err)
+	}
+	return nil
+}
+
+// eachMaster does something with each server that holds keys.
+func (b *bench) eachMaster(ctx context.Context, do func(context.Context, redis.UniversalClient) error) error {
+	if cluster, ok := b.redis.(*redis.ClusterClient); ok {
+		return cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error { return do(ctx, c) })
+	}
+	return do(ctx, b.redis)
+}
+
+// freed waits until a server has given back the memory of what was removed: it does so
+// beside its work, and millions of accounts take a while.
+func freed(ctx context.Context, c redis.UniversalClient) error {
+	for {
+		left, err := infoFigure(ctx, c, "memory", "lazyfree_pending_objects")
+		if left == 0 || err != nil {
+			return err
+		}
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// A server has written what it was given to its disk when for a while no fsync waits:
+// one is begun every second.
+const (
+	syncedFor  = 2500 * time.Millisecond
+	syncedLook = 100 * time.Millisecond
+	syncLimit  = 5 * time.Minute
+)
+
+// synced waits until what was written at full speed is on the disk: until then a server
+// holds up whoever writes to it. One without an append-only file has nothing to wait for.
+func synced(ctx context.Context, c redis.UniversalClient) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, syncLimit, fmt.Errorf("redis has not written its append-only file within %s", syncLimit))
+	defer cancel()
+	for calm := time.Duration(0); calm < syncedFor; calm += syncedLook {
+		waiting, err := infoFigure(ctx, c, "persistence", "aof_pending_bio_fsync")
+		if errors.Is(err, errNoFigure) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if waiting > 0 {
+			calm = 0
+		}
+		if err := pause(ctx, syncedLook); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -71,16 +121,24 @@ func (b *bench) usedMemory(ctx context.Context) (float64, error) {
 }
 
 func usedMemory(ctx context.Context, c redis.UniversalClient) (float64, error) {
-	info, err := c.Info(ctx, "memory").Result()
+	return infoFigure(ctx, c, "memory", "used_memory")
+}
+
+// errNoFigure says that a server's INFO lacks a figure.
+var errNoFigure = errors.New("not in INFO")
+
+// infoFigure is a number of a section of a server's INFO.
+func infoFigure(ctx context.Context, c redis.UniversalClient, section, name string) (float64, error) {
+	info, err := c.Info(ctx, section).Result()
 	if err != nil {
-		return 0, fmt.Errorf("memory of redis: %w", err)
+		return 0, fmt.Errorf("%s of redis: %w", section, err)
 	}
 	for line := range strings.Lines(info) {
-		if value, ok := strings.CutPrefix(line, "used_memory:"); ok {
+		if value, ok := strings.CutPrefix(line, name+":"); ok {
 			return strconv.ParseFloat(strings.TrimSpace(value), 64)
 		}
 	}
-	return 0, fmt.Errorf("memory of redis: no used_memory in INFO")
+	return 0, fmt.Errorf("%s of redis: %s: %w", section, name, errNoFigure)
 }
 
 // waiting is what a deployment still has to do by itself: tier changes to publish, and

@@ -77,7 +77,7 @@ func TestMetricsOfOneNameAddUp(t *testing.T) {
 	t.Parallel()
 	text := "# HELP x y\n# TYPE x counter\nx{effect=\"a b\"} 2\nx{effect=\"c\"} 1.5e3\ngo_memstats_mallocs_total 7\n\n"
 	got, err := parseMetrics(bufio.NewScanner(strings.NewReader(text)))
-	if err != nil || got["x"] != 1502 || got[metricMallocs] != 7 {
+	if err != nil || got["x"] != 1502 || got[metricMallocs] != 7 || got[`x{effect="c"}`] != 1500 {
 		t.Errorf("got %v, %v", got, err)
 	}
 	if _, err := parseMetrics(bufio.NewScanner(strings.NewReader("x y\n"))); err == nil {

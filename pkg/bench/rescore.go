@@ -8,10 +8,33 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 )
 
 // rescored is the line of the log that ends a rescore.
 const rescored = "all accounts are under the new model"
+
+// rescores measures a change of the model of accounts at rest.
+func (b *bench) rescores(ctx context.Context) error {
+	for round := range b.opts.Rounds {
+		if err := b.rescoreSeeded(ctx, uint64(round)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) rescoreSeeded(ctx context.Context, round uint64) (err error) {
+	d, err := b.deploy(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.remove(ctx, d, nil)) }()
+	if err := b.seed(ctx, d, b.opts.Quiet, popName, quietAccount(time.Now())); err != nil {
+		return err
+	}
+	return b.rescore(ctx, d, round)
+}
 
 // rescore puts another model in force the way an operator does, by a restart, while
 // events of other accounts keep coming.
@@ -30,7 +53,7 @@ func (b *bench) rescore(ctx context.Context, d *deployment, round uint64) (err e
 	if err := x.wait(ctx, before.to+margin); err != nil {
 		return err
 	}
-	b.say("changing the model of %d accounts under %d events/s", b.opts.Workload.Accounts, b.opts.Rate)
+	b.say("changing the model of %d accounts under %d events/s", b.opts.Quiet, b.opts.Rate)
 	meanwhile := window{from: x.elapsed()}
 	if err := m.serve.stop(); err != nil {
 		return err

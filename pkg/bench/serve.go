@@ -134,7 +134,8 @@ func (s *serve) get(ctx context.Context, path string) (*http.Response, error) {
 	return s.http.Do(request)
 }
 
-// metrics are the figures of serve, the series of one name added up.
+// metrics are the figures of serve: each series under its name and labels as they are
+// written, and those of one name added up.
 func (s *serve) metrics(ctx context.Context) (map[string]float64, error) {
 	answer, err := s.get(ctx, "/metrics")
 	if err != nil {
@@ -160,8 +161,10 @@ func parseMetrics(lines *bufio.Scanner) (map[string]float64, error) {
 		if err != nil {
 			return nil, fmt.Errorf("metrics: %q", line)
 		}
-		name, _, _ := strings.Cut(line[:space], "{")
-		out[name] += value
+		name, _, labelled := strings.Cut(line[:space], "{")
+		if out[name] += value; labelled {
+			out[line[:space]] = value
+		}
 	}
 	return out, lines.Err()
 }
@@ -171,6 +174,7 @@ const (
 	metricInputs    = "tidemark_engine_inputs_total"
 	metricCrossings = "tidemark_engine_crossings_total"
 	metricLetters   = "tidemark_dead_letters_total"
+	metricCommits   = "tidemark_engine_commits_total"
 	metricMallocs   = "go_memstats_mallocs_total"
 )
 

@@ -7,18 +7,17 @@ import (
 	"time"
 )
 
-// states measures, on a population: memory in Redis and in serve, the cost of doing
-// nothing, and a change of the model under load.
+// states measures, on a population, memory in Redis and in serve.
 func (b *bench) states(ctx context.Context) error {
-	for round := range b.opts.Rounds {
-		if err := b.state(ctx, uint64(round)); err != nil {
+	for range b.opts.Rounds {
+		if err := b.state(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *bench) state(ctx context.Context, round uint64) (err error) {
+func (b *bench) state(ctx context.Context) (err error) {
 	accounts := b.opts.Workload.Accounts
 	d, err := b.deploy(ctx, nil)
 	if err != nil {
@@ -39,13 +38,8 @@ func (b *bench) state(ctx context.Context, round uint64) (err error) {
 	if err != nil {
 		return err
 	}
-	if b.wants(SectionState) {
-		b.report.add(SectionState, "redis memory", "bytes/account", (full-empty)/float64(accounts))
-		b.say("redis: %s bytes per account", number((full-empty)/float64(accounts)))
-	}
-	if b.wants(SectionRescore) {
-		return b.rescore(ctx, d, round)
-	}
+	b.report.add(SectionState, "redis memory", "bytes/account", (full-empty)/float64(accounts))
+	b.say("redis: %s bytes per account", number((full-empty)/float64(accounts)))
 	return nil
 }
 
@@ -53,7 +47,7 @@ func (b *bench) state(ctx context.Context, round uint64) (err error) {
 // checkpoint and the runtime's last collections are over by then.
 func (b *bench) settling() time.Duration { return min(5*time.Second, b.opts.IdleFor) }
 
-// quiet takes the population in, and then watches serve do nothing.
+// quiet takes the population in, and tells what memory serve then has.
 func (b *bench) quiet(ctx context.Context, d *deployment) (err error) {
 	accounts := b.opts.Workload.Accounts
 	s, err := b.startServe(d, nil)
@@ -70,26 +64,6 @@ func (b *bench) quiet(ctx context.Context, d *deployment) (err error) {
 	if err := s.poll(ctx, 100*time.Millisecond, func() (bool, error) { return b.idle(ctx, d) }); err != nil {
 		return err
 	}
-	if !b.wants(SectionState) {
-		return nil
-	}
-	b.say("watching serve do nothing for %s", b.opts.IdleFor)
-	if err := pause(ctx, b.settling()); err != nil {
-		return err
-	}
-	from, err := b.clocks(s.pid())
-	if err != nil {
-		return err
-	}
-	begun := time.Now()
-	if err := pause(ctx, b.opts.IdleFor); err != nil {
-		return err
-	}
-	to, err := b.clocks(s.pid())
-	if err != nil {
-		return err
-	}
-	b.cores(SectionState, "idle: ", to.since(from), time.Since(begun))
 	now, peak, err := memoryOf(s.pid())
 	b.report.add(SectionState, "accounts", "", float64(accounts))
 	b.report.add(SectionState, "rss of serve after", "MiB", now/(1<<20))

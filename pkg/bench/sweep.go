@@ -76,7 +76,8 @@ func (b *bench) sweep(ctx context.Context, round uint64) (err error) {
 	}
 	b.say("lifting %d accounts that fall within one second", b.opts.Due)
 	due := time.Now().Truncate(time.Millisecond).Add(delay)
-	if err := b.lift(ctx, d, due.Add(-delay)); err != nil {
+	lifted := due.Add(-delay)
+	if err := b.lift(ctx, d, b.opts.Due, func(n int) time.Time { return lifted.Add(time.Duration(n%1000) * time.Millisecond) }); err != nil {
 		return err
 	}
 	if _, err := s.stored(ctx, b.opts.Due, 50*time.Millisecond); err != nil {
@@ -97,19 +98,19 @@ func (b *bench) sweep(ctx context.Context, round uint64) (err error) {
 	return b.watchSweep(ctx, d, m, falls, due)
 }
 
-// lift writes the sweep's events: one for each account, spread over a second.
-func (b *bench) lift(ctx context.Context, d *deployment, at time.Time) error {
+// lift writes the sweep's events: one for each of so many accounts, at its time.
+func (b *bench) lift(ctx context.Context, d *deployment, accounts int, at func(n int) time.Time) error {
 	t := d.cfg.Kafka.Topics
 	p := newProducer(ctx, b.client, []string{t.Intent, t.Engagement}, b.opts.Partitions)
 	var err error
 	var buf []byte
-	for n := 0; n < b.opts.Due && err == nil; n++ {
+	for n := 0; n < accounts && err == nil; n++ {
 		account := fmt.Sprintf("due-%07d", n)
 		buf = appendEvent(buf[:0], content{
-			prefix: "d-", number: n, source: "/bench", typ: sweepType, at: at.Add(time.Duration(n%1000) * time.Millisecond), account: account, contact: 9,
+			prefix: "d-", number: n, source: "/bench", typ: sweepType, at: at(n), account: account, contact: 9,
 			path: paths[0], campaign: campaigns[0],
 		})
-		err = p.add(message{topic: engagementTopic, key: account, value: buf, time: at})
+		err = p.add(message{topic: engagementTopic, key: account, value: buf, time: at(n)})
 	}
 	if closed := p.close(); closed != nil {
 		err = closed

@@ -35,12 +35,36 @@ func (r *Report) Write(w io.Writer) error {
 	_, err := fmt.Fprintf(w, "%d events, %d accounts, Zipf %v, %v duplicate, %v late, seed %d; model %s; %d processors, %s/%s, %s\n%s\n",
 		l.Events, l.Accounts, l.Zipf, l.Duplicates, l.Disorder, l.Seed, r.Model,
 		r.Machine.Processors, r.Machine.OS, r.Machine.Arch, r.Machine.Go, t.Render())
+	if err == nil && len(r.Aims) > 0 {
+		_, err = fmt.Fprintln(w, r.aimTable())
+	}
 	for _, note := range r.Notes {
 		if err == nil {
 			_, err = fmt.Fprintln(w, "note:", note)
 		}
 	}
 	return err
+}
+
+// aimTable is what should be, what is, and whether that will do.
+func (r *Report) aimTable() string {
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.Style().Format.Header = text.FormatDefault
+	t.AppendHeader(table.Row{"aim", "figure", "median", "aim", "", ""})
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 3, Align: text.AlignRight}})
+	for _, a := range r.Aims {
+		value := "–"
+		if a.Value != nil {
+			value = number(*a.Value)
+		}
+		verdict := string(a.Verdict)
+		if a.Smaller && a.Value != nil {
+			verdict += ", in a smaller run"
+		}
+		t.AppendRow(table.Row{a.What, a.Section + ": " + a.Figure, value, a.Relation + " " + number(a.Aim), a.Unit, verdict})
+	}
+	return t.Render()
 }
 
 // rowLength is how many of the figures go into one row: the quantiles of one

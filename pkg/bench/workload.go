@@ -134,10 +134,13 @@ func newGenerator(w Workload) *generator {
 	g := &generator{w: w, r: r, zipf: rand.NewZipf(r, w.Zipf, 1, uint64(w.Accounts-1)), again: map[int][]event{}}
 	g.names = make([]string, w.Accounts)
 	for i, n := range r.Perm(w.Accounts) {
-		g.names[i] = fmt.Sprintf("acct-%06d", n)
+		g.names[i] = accountName(n)
 	}
 	return g
 }
+
+// accountName is the name of a workload's account, counted from 0.
+func accountName(n int) string { return fmt.Sprintf("acct-%06d", n) }
 
 // next is the workload's next event; false at its end.
 func (g *generator) next() (event, bool) {
