@@ -256,6 +256,7 @@ func (l *lane) writeAll(w *work, t *touched, swept int64) error {
 		}
 		l.packed = packed
 		e.touched, e.profileChanged, e.forgotten = false, false, false
+		w.step.Check = w.step.Check || e.checked != w.shard.others
 		w.step.Writes = append(w.step.Writes, write)
 	}
 	return nil

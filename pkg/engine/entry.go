@@ -16,6 +16,7 @@ type entry struct {
 	armed   int64   // due instant as stored, NoDue for none
 	tier    string  // tier listing as stored, "" for none
 	record  *Record // as loaded, until it is in hand for the first time
+	checked uint64  // shard.others when it was read or written
 
 	account *scoring.Account // nil while it rests
 	state   []byte           // as packed last: nil where nothing is stored

@@ -39,6 +39,9 @@ type shard struct {
 	positions map[Partition]int64 // as stored, as far as is known
 	accounts  map[string]*entry
 	due       int64 // the earliest due instant, as far as is known
+	// others counts the steps before which someone else had written to the shard: an entry
+	// that was read or written before the latest of them may be old.
+	others uint64
 
 	inputs []*Input // of the round in hand
 	unseen []*Input // those of them that the positions do not cover
@@ -220,8 +223,11 @@ func (l *lane) commit(ctx context.Context, works []*work) (again []*shard, err e
 				l.stored(w, o)
 			case Failed:
 				failed, cause = append(failed, w), o.Err
-			case Stale, Conflict:
+			case Stale:
 				l.forget(w.shard)
+				again = append(again, w.shard)
+			case Conflict:
+				w.shard.overtaken(w)
 				again = append(again, w.shard)
 			}
 		}
@@ -246,12 +252,41 @@ func (l *lane) stored(w *work, o Outcome) {
 		}
 	}
 	l.e.metrics.applied(w)
-	if o.Shared {
+	switch {
+	case o.Overwritten:
 		l.forget(s)
+	case o.Shared || w.step.Check:
+		s.meetOthers(w, o.Shared)
 	}
 	if len(w.step.Outbox) > 0 && l.e.hooks.Outbox != nil {
 		l.e.hooks.Outbox(s.number)
 	}
+}
+
+// meetOthers takes note of what a step told of others that write to the shard. Their
+// accounts are not ours to know: what is in memory stays there, but is checked before it is
+// written.
+func (s *shard) meetOthers(w *work, again bool) {
+	if again {
+		s.others++
+	}
+	for i := range w.step.Writes {
+		if e := s.accounts[w.step.Writes[i].Account]; e != nil {
+			e.checked = s.others
+		}
+	}
+}
+
+// overtaken forgets the accounts of a step of which others changed some.
+func (s *shard) overtaken(w *work) {
+	s.others++
+	for i := range w.step.Writes {
+		delete(s.accounts, w.step.Writes[i].Account)
+	}
+	for _, in := range s.unseen {
+		delete(s.accounts, in.Event.Account)
+	}
+	s.found, s.sweeping = nil, nil
 }
 
 // ErrRewound is returned when the store stands behind what this process stored
@@ -278,12 +313,12 @@ func (l *lane) readPositions(ctx context.Context) error {
 	return nil
 }
 
-// entries returns the accounts named, in that order, loading the missing in one
-// trip. The list is valid until the next call.
+// entries returns the accounts named, in that order, loading in one trip those that
+// are missing or may be old. The list is valid until the next call.
 func (l *lane) entries(ctx context.Context, s *shard, names []string) ([]*entry, error) {
 	var m missing
 	for _, name := range names {
-		if s.accounts[name] == nil {
+		if e := s.accounts[name]; e == nil || e.checked != s.others {
 			m.add(name)
 		}
 	}
@@ -373,7 +408,7 @@ func (l *lane) fetch(ctx context.Context, s *shard, names []string) error {
 }
 
 func (s *shard) put(name string, e *entry) {
-	e.name = name
+	e.name, e.checked = name, s.others
 	s.accounts[name] = e
 }
 

@@ -92,6 +92,9 @@ type Step struct {
 	// Drop are entries of the outbox, by their IDs, that are taken out of it. Those
 	// that are gone already are no error.
 	Drop []string
+	// Check has the versions of Writes checked even where nobody else wrote to the shard
+	// since this process's last step there: what was read of them is older than that.
+	Check bool
 }
 
 // Move takes a partition's position in a shard from one offset to another.
@@ -149,7 +152,11 @@ const (
 type Outcome struct {
 	Result Result
 	// Shared is true when someone else wrote to the shard since this process's
-	// last step there: what the caller remembers of its accounts may be old.
+	// last step there: what the caller remembers of its accounts may be old. Those in
+	// the step were checked; for others see Step.Check.
 	Shared bool
-	Err    error
+	// Overwritten is true when the step took effect by an earlier attempt and someone else
+	// may have written since: even what it wrote may be old.
+	Overwritten bool
+	Err         error
 }

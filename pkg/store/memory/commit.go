@@ -31,7 +31,7 @@ func (s *Store) commit(step engine.Step) engine.Outcome {
 	shared := sh.commits != s.seen[step.Shard]
 	switch sh.standing(step.Moves) {
 	case behind:
-		return engine.Outcome{Shared: true}
+		return engine.Outcome{Shared: true, Overwritten: true}
 	case elsewhere:
 		return engine.Outcome{Result: engine.Stale, Shared: shared}
 	}

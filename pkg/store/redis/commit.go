@@ -35,6 +35,7 @@ type attempt struct {
 	token   string
 	sent    bool
 	settled bool
+	check   bool  // Step.Check
 	err     error // of the last sending
 }
 
@@ -95,7 +96,7 @@ func (s *Store) begin(steps []engine.Step, outcomes []engine.Outcome) []*turn {
 			byShard[step.Shard] = t
 			turns = append(turns, t)
 		}
-		t.attempts = append(t.attempts, &attempt{step: i, turn: t})
+		t.attempts = append(t.attempts, &attempt{step: i, turn: t, check: step.Check})
 	}
 	slices.SortFunc(turns, func(a, b *turn) int { return a.shard - b.shard })
 	for _, t := range turns {
@@ -179,6 +180,9 @@ func nextBatch(turns []*turn) []*attempt {
 			if a.settled {
 				continue
 			}
+			if a.check {
+				check = "1"
+			}
 			number := strconv.FormatUint(a.number, 10)
 			header := a.encoded.args[:headerSize]
 			header[argNumber], header[argAfter], header[argOurs] = number, after, ours
@@ -231,8 +235,9 @@ func (a *attempt) settle(outcomes []engine.Outcome, reply string) error {
 		if shared {
 			a.turn.state.token += "!"
 		}
+		out.Overwritten = shared && answer == "done"
 	case "moved":
-		out.Shared = true
+		out.Shared, out.Overwritten = true, true
 	case "stale":
 		out.Result = engine.Stale
 	case "conflict":

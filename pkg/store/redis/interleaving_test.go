@@ -16,10 +16,16 @@ var partition = engine.Partition{Topic: "in"}
 
 // increment is a step that adds one to an account, with a message that is its own.
 func increment(was uint64, moves ...engine.Move) engine.Step {
+	step := on("a", was)
+	step.Moves = moves
+	return step
+}
+
+func on(account string, was uint64) engine.Step {
 	state := strconv.FormatUint(was+1, 10)
 	return engine.Step{
-		Moves: moves, Writes: []engine.Write{{Account: "a", Was: was, State: []byte(state), Due: engine.KeepDue}},
-		Outbox: []engine.Message{{Account: "a", Value: []byte(state)}},
+		Writes: []engine.Write{{Account: account, Was: was, State: []byte(state), Due: engine.KeepDue}},
+		Outbox: []engine.Message{{Account: account, Value: []byte(state)}},
 	}
 }
 
@@ -98,10 +104,22 @@ var interleavings = map[string]func(scene){
 		c.faults.plan(lostReply, lostRequest, lostRequest, lostRequest)
 		c.commit(c.a, increment(0), engine.Failed)
 		c.commit(c.b, increment(1), engine.OK)
-		if out := c.commit(c.a, increment(0), engine.OK); !out.Shared {
-			c.t.Error("b wrote, but Shared is false")
+		if out := c.commit(c.a, increment(0), engine.OK); !out.Shared || !out.Overwritten {
+			c.t.Errorf("b wrote since, but the outcome is %+v", out)
 		}
 		c.outbox("1", "2")
+	},
+	"b writes an account that a remembers, a goes on with others, then with that one": func(c scene) {
+		c.commit(c.a, on("w", 0), engine.OK)
+		c.commit(c.a, on("x", 0), engine.OK)
+		c.commit(c.b, on("x", 1), engine.OK)
+		if out := c.commit(c.a, on("w", 1), engine.OK); !out.Shared || out.Overwritten {
+			c.t.Errorf("b wrote before, but the outcome is %+v", out)
+		}
+		c.commit(c.a, on("w", 2), engine.OK)
+		old := on("x", 1)
+		old.Check = true // it was read before the step that met b
+		c.commit(c.a, old, engine.Conflict)
 	},
 	"not executed, b writes, repeated": func(c scene) {
 		c.faults.plan(lostRequest, lostRequest, lostRequest, lostRequest)

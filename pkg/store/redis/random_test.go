@@ -20,6 +20,8 @@ type process struct {
 	store   *Store
 	faults  *faults
 	records map[string]engine.Record
+	checked map[string]int // others, when the record was read or written
+	others  int            // how often steps met another's
 	at      map[engine.Partition]int64
 	failed  *engine.Step // to be repeated as it is
 	said    int
@@ -63,6 +65,7 @@ func (p *process) forget(rt *rapid.T) {
 		rt.Fatalf("positions: %v", err)
 	}
 	p.records, p.at, p.failed = map[string]engine.Record{}, positions[0], nil
+	p.checked = map[string]int{}
 }
 
 func (p *process) record(rt *rapid.T, account string) engine.Record {
@@ -73,7 +76,7 @@ func (p *process) record(rt *rapid.T, account string) engine.Record {
 	if err != nil {
 		rt.Fatalf("load: %v", err)
 	}
-	p.records[account] = r[0]
+	p.records[account], p.checked[account] = r[0], p.others
 	return r[0]
 }
 
@@ -92,6 +95,7 @@ func (p *process) counting(rt *rapid.T, step engine.Step) engine.Step {
 	for _, account := range rapid.SliceOfNDistinct(accountNames, 0, 2, rapid.ID).Draw(rt, "accounts") {
 		r := p.record(rt, account)
 		n, _ := strconv.Atoi(string(r.State))
+		step.Check = step.Check || p.checked[account] != p.others
 		p.said++
 		step.Writes = append(step.Writes, engine.Write{
 			Account: account, Was: r.Version, State: []byte(strconv.Itoa(n + 1)), Due: engine.KeepDue,
@@ -111,11 +115,15 @@ func (p *process) commit(rt *rapid.T, step engine.Step) {
 	switch {
 	case out.Result == engine.Failed:
 		p.failed = &step
-	case out.Result != engine.OK, out.Shared:
+	case out.Result != engine.OK, out.Overwritten:
 		p.forget(rt)
 	default:
+		if out.Shared {
+			p.others++
+		}
 		for _, w := range step.Writes {
 			p.records[w.Account] = engine.Record{Account: w.Account, Version: w.Was + 1, State: w.State}
+			p.checked[w.Account] = p.others
 		}
 		for _, m := range step.Moves {
 			p.at[m.Partition] = m.To
