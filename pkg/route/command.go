@@ -119,13 +119,19 @@ func (t *turn) reject(m *MQA, c Command) error {
 	if err := t.decide(m, Rejected, StepRejected, c); err != nil || before == Rejected {
 		return err
 	}
-	if r.Snooze > 0 {
-		m.Until, m.Above = t.now+r.Snooze, m.Score+r.Points
-		if r.Points == 0 {
-			m.Above = never
-		}
-	}
+	t.reasoned(m, r, t.now)
 	return nil
+}
+
+// reasoned lets an MQA's account rest, as the reason of its rejection says.
+func (t *turn) reasoned(m *MQA, r ReasonSpec, at int64) {
+	if r.Snooze == 0 {
+		return
+	}
+	m.Until, m.Above = at+r.Snooze, m.Score+r.Points
+	if r.Points == 0 {
+		m.Above = never
+	}
 }
 
 // never is a score that nobody has.
