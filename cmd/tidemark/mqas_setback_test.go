@@ -20,7 +20,7 @@ import (
 func TestDeskStandsBehindWhatWasPublished(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "routing.yaml")
-	if err := os.WriteFile(path, fmt.Appendf(nil, shortClock, "20s"), 0o600); err != nil {
+	if err := os.WriteFile(path, fmt.Appendf(nil, shortClock, "8s"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	r := testenv.StartRedisFor(t)
