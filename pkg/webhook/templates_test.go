@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,12 +45,8 @@ func TestBodiesOfTemplates(t *testing.T) {
 	t.Parallel()
 	for _, e := range example(t) {
 		var out strings.Builder
-		for _, value := range []string{upward, downward} {
-			entry, err := NewEntry("tier-changes", []byte(value))
-			if err != nil {
-				t.Fatal(err)
-			}
-			m, err := e.message(&entry)
+		for _, entries := range requests(t, e, upward, downward) {
+			m, err := e.message(entries)
 			if err != nil {
 				t.Fatalf("%s: %v", e.Name, err)
 			}
@@ -71,6 +68,43 @@ func TestBodiesOfTemplates(t *testing.T) {
 	}
 }
 
+// requests are events as an endpoint is sent them: together, or each alone.
+func requests(t *testing.T, e *Endpoint, values ...string) (out [][]Entry) {
+	t.Helper()
+	var all []Entry
+	for _, value := range values {
+		entry, err := NewEntry("tier-changes", []byte(value))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, entry)
+	}
+	return slices.Collect(slices.Chunk(all, min(e.batch.max, len(all))))
+}
+
+// Without a template a batch is one event whose data are the events.
+func TestBatchWithoutTemplate(t *testing.T) {
+	t.Parallel()
+	endpoints, err := Parse("hooks.yaml", []byte(`endpoints: [{name: lake, url: "https://lake.example", unsigned: true, batch: {max: 10}}]`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := requests(t, endpoints[0], upward, downward)
+	m, err := endpoints[0].message(sent[0])
+	if err != nil || len(sent) != 1 {
+		t.Fatal(sent, err)
+	}
+	slices.Reverse(sent[0])
+	if again, err := endpoints[0].message(sent[0]); err != nil || again.ID != m.ID || string(again.Body) != string(m.Body) {
+		t.Errorf("in another order: %s %s, %v", again.ID, again.Body, err)
+	}
+	for _, want := range []string{`{"type":"tidemark.batch","timestamp":"2026-11-05T15:02:00.000Z","data":[{"type":"tidemark.tier.changed",`, `"id":"acme.example/3"`, `"id":"we \"quote\".example/4"`} {
+		if !strings.Contains(string(m.Body), want) {
+			t.Errorf("%s has no %s", m.Body, want)
+		}
+	}
+}
+
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	for _, e := range example(t) {
@@ -88,6 +122,8 @@ func TestFaultsOfFiles(t *testing.T) {
 		"{name: a, url: 'https://a.example', unsigned: true, concurrency: 0}":                                      "concurrency: 0",
 		"{name: a, url: 'https://a.example', unsigned: true, max_queue: 0}":                                        "max_queue: 0",
 		"{name: a, url: 'https://a.example', unsigned: true}, {name: a, url: 'https://a.example', unsigned: true}": "is the name of endpoints[0] too",
+		"{name: a, url: 'https://a.example', unsigned: true, batch: {max: 501}}":                                   "max: 501 is not between 1 and 500",
+		"{name: a, url: 'https://a.example', unsigned: true, batch: {max: 2}, template: slack}":                    "does not go through .Events",
 		"{name: a, url: 'https://a.example', unsigned: true, filtr: x}":                                            "unknown key",
 	} {
 		if _, err := Parse("endpoints.yaml", []byte("endpoints: ["+keys+"]"), nil); err == nil || !strings.Contains(err.Error(), want) {
