@@ -38,6 +38,13 @@ func newStopwatch(b *testing.B, extra ...string) *stopwatch {
 	w := newWorld(b, servers.Kafka(b).Addr(), servers.Redis(b).Addr(), writeModel(b, oneVisit), 1, extra...)
 	s := &stopwatch{world: w, instance: w.serve()}
 	s.instance.await(`"message":"partitions assigned"`)
+	eventually(b, 30*time.Second, func() error { // a topic that is new may have no leader yet
+		c, err := kafka.DialLeader(b.Context(), "tcp", w.cfg.Kafka.Brokers[0], w.cfg.Kafka.Topics.TierChanges, 0)
+		if err == nil {
+			err = c.Close()
+		}
+		return err
+	})
 	s.reader = kafka.NewReader(kafka.ReaderConfig{Brokers: w.cfg.Kafka.Brokers, Topic: w.cfg.Kafka.Topics.TierChanges, Partition: 0, MaxWait: 50 * time.Millisecond})
 	b.Cleanup(func() { s.reader.Close() }) //nolint:errcheck // only read from
 	return s

@@ -145,6 +145,15 @@ var errLease = errors.New("the routing lease is not ours any more")
 
 // tenure routes for as long as the lease is held.
 func (r *routing) tenure(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return r.renew(ctx) }) // to begin may take longer than a lease
+	group.Go(func() error { return r.work(ctx) })
+	return group.Wait()
+}
+
+// work holds the desk against what was published, then routes until ctx ends or the
+// store is found set back.
+func (r *routing) work(ctx context.Context) error {
 	all, err := tail.New(tail.Config{Transport: r.transport, Topic: r.topic}, r.log)
 	if err != nil {
 		return err
@@ -173,7 +182,6 @@ func (r *routing) tenure(ctx context.Context) error {
 	r.relay.Wake(0)
 	defer r.metrics.idle()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return r.renew(ctx) })
 	group.Go(func() error { return follower.Run(ctx, func(rec tail.Record) error { return r.take(ctx, rec) }) })
 	group.Go(func() error { return r.ticks(ctx) })
 	group.Go(func() error {

@@ -49,9 +49,15 @@ func (p *Plan) Command(d *Desk, c Command, now int64) (*Step, *MQA, error) {
 	return t.step(), m, err
 }
 
+// mostReason bounds what a person says in words of their own.
+const mostReason = 200
+
 func (t *turn) command(c Command) (*MQA, error) {
 	if c.By != "" && !identifier.MatchString(c.By) {
 		return nil, fmt.Errorf("%w: by %q is not an id: letters, digits, . - and _, at most 64; no e-mail address", ErrCommand, c.By)
+	}
+	if len(c.Reason) > mostReason || strings.Contains(c.Reason, "@") {
+		return nil, fmt.Errorf("%w: a reason has at most %d bytes, and no e-mail address: it goes into events", ErrCommand, mostReason)
 	}
 	m := t.desk.MQAs[c.Account]
 	if m == nil || m.State == Held || c.Seq != 0 && m.Seq != c.Seq {

@@ -17,6 +17,10 @@ const upward = `{"specversion":"1.0","id":"acme.example/3","source":"tidemark/tm
 
 const downward = `{"specversion":"1.0","id":"we \"quote\".example/4","source":"tidemark/tm","type":"tidemark.tier.changed","subject":"we \"quote\".example","time":"2026-11-05T15:02:00.000Z","datacontenttype":"application/json","data":{"account":"we \"quote\".example","seq":4,"from":"A","to":"C","direction":"down","mqa":false,"score":7,"threshold":null,"cause":{"kind":"decay"},"demotes_at":null,"receipt":{},"model":{"name":"m","version":1,"hash":"x"},"profile":{}}}`
 
+const opened = `{"specversion":"1.0","id":"acme.example/3/1","source":"tidemark/tm","type":"tidemark.mqa.opened","subject":"acme.example","time":"2026-11-02T09:30:00.200Z","datacontenttype":"application/json","data":{"account":"acme.example","seq":3,"n":1,"step":"opened","state":"opened","owner":"lea","team":"emea","rule":"emea","queue_position":2,"deadline":"2026-11-03T09:30:00.123Z","breached":false,"opened_at":"2026-11-02T09:30:00.200Z","crossed_at":"2026-11-02T09:30:00.123Z","tier":"A","score":84.51239847,"signal":"pricing-page","model":{"name":"m","version":1}}}`
+
+const reassigned = `{"specversion":"1.0","id":"acme.example/3/2","source":"tidemark/tm","type":"tidemark.mqa.reassigned","subject":"acme.example","time":"2026-11-02T15:30:00.200Z","datacontenttype":"application/json","data":{"account":"acme.example","seq":3,"n":2,"step":"reassigned","state":"opened","owner":"ana","previous_owner":"lea","team":"emea","rule":"emea","deadline":"2026-11-03T09:30:00.123Z","breached":false,"opened_at":"2026-11-02T09:30:00.200Z","crossed_at":"2026-11-02T09:30:00.123Z","tier":"A","score":84.51239847,"signal":"pricing-page","model":{"name":"m","version":1},"reason":"queue"}}`
+
 // example is the file of endpoints that ships with the program.
 func example(t *testing.T) []*Endpoint {
 	t.Helper()
@@ -45,7 +49,11 @@ func TestBodiesOfTemplates(t *testing.T) {
 	t.Parallel()
 	for _, e := range example(t) {
 		var out strings.Builder
-		for _, entries := range requests(t, e, upward, downward) {
+		topic, values := "tier-changes", []string{upward, downward}
+		if e.Name == "reps" {
+			topic, values = "mqa-routing", []string{opened, reassigned}
+		}
+		for _, entries := range requests(t, e, topic, values...) {
 			m, err := e.message(entries)
 			if err != nil {
 				t.Fatalf("%s: %v", e.Name, err)
@@ -69,11 +77,11 @@ func TestBodiesOfTemplates(t *testing.T) {
 }
 
 // requests are events as an endpoint is sent them: together, or each alone.
-func requests(t *testing.T, e *Endpoint, values ...string) (out [][]Entry) {
+func requests(t *testing.T, e *Endpoint, topic string, values ...string) (out [][]Entry) {
 	t.Helper()
 	var all []Entry
 	for _, value := range values {
-		entry, err := NewEntry("tier-changes", []byte(value))
+		entry, err := NewEntry(topic, []byte(value))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +97,7 @@ func TestBatchWithoutTemplate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sent := requests(t, endpoints[0], upward, downward)
+	sent := requests(t, endpoints[0], "tier-changes", upward, downward)
 	m, err := endpoints[0].message(sent[0])
 	if err != nil || len(sent) != 1 {
 		t.Fatal(sent, err)
@@ -108,6 +116,12 @@ func TestBatchWithoutTemplate(t *testing.T) {
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	for _, e := range example(t) {
+		if e.Name == "reps" {
+			if e.Wants("tier-changes", []byte(upward)) || !e.Wants("mqa-routing", []byte(opened)) {
+				t.Error("reps: the filter lets the wrong events through")
+			}
+			continue
+		}
 		if !e.Wants("tier-changes", []byte(upward)) || e.Wants("tier-changes", []byte(downward)) == (e.Name == "sales-channel") {
 			t.Errorf("%s: the filter lets the wrong events through", e.Name)
 		}
