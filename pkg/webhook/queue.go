@@ -42,7 +42,7 @@ type Queue interface {
 	// returned where one is due.
 	Claim(ctx context.Context, endpoint string, now, until int64, limit int) ([]Entry, error)
 	// ClaimBatch is Claim for entries that are sent together: those that failed in one Batch
-	// come together again, and no others with them. Of those in no batch nothing is
+	// come together again, before others, and no others with them. Of those in no batch nothing is
 	// returned before there are limit, or the earliest has been due for wait milliseconds.
 	ClaimBatch(ctx context.Context, endpoint string, now, until int64, limit int, wait int64) ([]Entry, error)
 	// Done removes entries; what waits behind one under its key is due now.

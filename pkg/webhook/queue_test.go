@@ -87,14 +87,15 @@ func (s *shelf) ClaimBatch(_ context.Context, endpoint string, now, until int64,
 	}
 	at := func(e Entry) int64 { return s.due[endpoint][e.Key] }
 	slices.SortStableFunc(due, func(a, b Entry) int { return int(at(a) - at(b)) })
-	first := at(due[0])
+	failed := slices.IndexFunc(due, func(e Entry) bool { return e.Batch != "" })
+	lead := due[max(failed, 0)]
 	var out []Entry
 	for _, e := range due {
-		if e.Batch == due[0].Batch && len(out) < limit {
+		if e.Batch == lead.Batch && len(out) < limit {
 			out = append(out, e)
 		}
 	}
-	if due[0].Batch == "" && len(out) < limit && first > now-wait {
+	if failed < 0 && len(out) < limit && at(lead) > now-wait {
 		return nil, nil
 	}
 	for _, e := range out {

@@ -171,8 +171,8 @@ func batches(t *testing.T, q *redis.Hooks) {
 	}
 	add(200, entry("c", 1), entry("d", 1), entry("e", 1), entry("f", 1))
 	claim(210, 500, entry("c", 1), entry("d", 1), entry("e", 1)) // it is full
-	claim(300, 500, entry("f", 1))
-	claim(301, 500, a, b) // these alone, although it has room
+	claim(300, 500, a, b)                                        // these alone, and before what came earlier
+	claim(301, 500, entry("f", 1))
 	if err := q.Done(t.Context(), "bulk", 400, a, b, entry("c", 1), entry("d", 1), entry("e", 1), entry("f", 1)); err != nil {
 		t.Fatal(err)
 	}

@@ -8,17 +8,24 @@ local function batch(group)
   return string.match(redis.call('HGET', KEYS[4], group) or '', '/(.*)$') or ''
 end
 
--- The groups of the earliest batch, or else those in none.
+-- The groups of the earliest batch that failed, or else those in none.
 local function together()
   local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'WITHSCORES', 'LIMIT', 0, 2 * limit)
-  if #due == 0 then return due end
-  local out, id, first = {}, batch(due[1]), due[2]
-  if id ~= '' then due = redis.call('ZRANGEBYSCORE', KEYS[1], first, first, 'WITHSCORES') end
+  local fresh, first = {}, nil
   for n = 1, #due, 2 do
-    if #out < limit and batch(due[n]) == id then out[#out + 1] = due[n] end
+    local id = batch(due[n])
+    if id ~= '' then
+      local out = {}
+      for _, group in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], due[n + 1], due[n + 1])) do
+        if #out < limit and batch(group) == id then out[#out + 1] = group end
+      end
+      return out
+    end
+    first = first or tonumber(due[n + 1])
+    if #fresh < limit then fresh[#fresh + 1] = due[n] end
   end
-  if id == '' and #out < limit and tonumber(first) > tonumber(ARGV[1]) - tonumber(ARGV[4]) then return {} end
-  return out
+  if #fresh < limit and first and first > tonumber(ARGV[1]) - tonumber(ARGV[4]) then return {} end
+  return fresh
 end
 
 local groups
