@@ -9,6 +9,7 @@ import (
 	"tidemark/pkg/desk"
 	"tidemark/pkg/modelfile"
 	"tidemark/pkg/route"
+	"tidemark/pkg/store"
 	"tidemark/pkg/store/memory"
 )
 
@@ -44,6 +45,12 @@ rejection: {reasons: [{name: not-now, snooze: 3d}]}
 // begin is a process that takes the desk over; it returns which MQAs it corrected.
 func (b *bench) begin() []string {
 	b.Helper()
+	return b.beginWith(nil)
+}
+
+// beginWith is one that let entries out before, and does not know what became of them.
+func (b *bench) beginWith(lent []store.Entry) []string {
+	b.Helper()
 	var err error
 	b.desk, err = desk.New(desk.Config{Plan: b.plan, Store: b.store, Namespace: "tm", Topic: "changes", Now: func() int64 { return b.now }})
 	if err != nil {
@@ -59,6 +66,7 @@ func (b *bench) begin() []string {
 			}
 			return nil
 		},
+		Lent: lent,
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -180,8 +188,30 @@ func TestCapsBehindALoss(t *testing.T) {
 	b.want(b.publish(), "c/1/1 opened ops") // it waits for her
 }
 
-// Entries that were let out and not trimmed are published again, by who let them out;
-// what was trimmed is gone, and another mark shuts the gate.
+// What was let out and is lost, and may yet get into the log, is published again as it
+// was; what the desk made of it meanwhile is dropped.
+func TestLentEntriesStand(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	before := b.store.Copy()
+	b.enter(0, "a", "ana")
+	lent, err := b.gate.Outbox(t.Context(), 100)
+	if err != nil || len(lent) != 1 {
+		t.Fatal(lent, err)
+	}
+	b.store.SetBack(before)
+	b.begin()
+	b.now += 1000
+	b.enter(0, "a", "bo") // another owner, at another instant
+	b.want(fmt.Sprint(b.beginWith(lent)), "[a]")
+	b.want(b.publish(), "a/1/1 opened ana")
+	if len(b.topic) != 1 || string(b.topic[0]) != string(lent[0].Value) {
+		t.Errorf("published %s, want %s", b.topic, lent[0].Value)
+	}
+	b.want(fmt.Sprint(b.beginWith(lent)), "[]")
+}
+
+// Another mark than the one that was seen shuts the gate.
 func TestGateShuts(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
