@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 
 	"tidemark/pkg/config"
 	"tidemark/pkg/follow"
+	"tidemark/streams/sink"
 )
 
 // asyncAPI is configs/asyncapi.yaml: as a tree, and its schemas ready to use.
@@ -120,7 +122,7 @@ func TestAsyncAPIIsTrue(t *testing.T) {
 	for name, s := range api.at("components", "schemas") {
 		properties, _ := s.(map[string]any)["properties"].(map[string]any)
 		for _, property := range slices.Sorted(maps.Keys(properties)) {
-			if !strings.HasPrefix(name, "audience") && !members[property] {
+			if !strings.HasPrefix(name, "audience") && !strings.HasPrefix(name, "mqa") && !members[property] {
 				t.Errorf("no event has %s, which %s names", property, name)
 			}
 		}
@@ -166,7 +168,7 @@ func TestAsyncAPINamesTheTopics(t *testing.T) {
 	t.Parallel()
 	topics := config.Default().Kafka.Topics
 	api := readAsyncAPI(t)
-	for channel, topic := range map[string]string{"tierChanges": topics.TierChanges, "accountTiers": topics.AccountTiers} {
+	for channel, topic := range map[string]string{"tierChanges": topics.TierChanges, "accountTiers": topics.AccountTiers, "mqaRouting": topics.MQARouting} {
 		c := api.at("channels", channel)
 		if c["address"] != topic || api.at("channels", channel, "bindings", "kafka")["topic"] != topic {
 			t.Errorf("channel %s is %v, the topic is %s", channel, c["address"], topic)
@@ -196,5 +198,78 @@ func TestAsyncAPINamesTheTopics(t *testing.T) {
 	walk(api.tree)
 	if refs == 0 {
 		t.Error("no reference was looked at")
+	}
+}
+
+// crowded has one rep with a cap of one, so that a second MQA waits for a working day.
+const crowded = `
+fallback: ops
+clock: {deadline: 24s, remind_before: [12s], reassign: {after: 1s, times: 1}, at_breach: fallback}
+teams: [{id: all, time_zone: UTC}, {id: few, time_zone: UTC, lead: lea}]
+reps:
+  - {id: ana, teams: [all]}
+  - {id: bo, teams: [all]}
+  - {id: cy, teams: [few], cap: 1}
+rules:
+  - {name: few, when: 'account startsWith "few"', team: few}
+  - {name: all, team: all}
+rejection: {reasons: [{name: not-now, snooze: 1h}]}
+`
+
+// Steps of every kind that serve has published are as configs/asyncapi.yaml says, and
+// have all that it names.
+func TestAsyncAPIIsTrueOfMQAs(t *testing.T) {
+	t.Parallel()
+	api := readAsyncAPI(t)
+	path := filepath.Join(t.TempDir(), "routing.yaml")
+	if err := os.WriteFile(path, []byte(crowded), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, servers.Kafka(t).Addr(), servers.Redis(t).Addr(), writeModel(t, visitors), 2, "TIDEMARK_ROUTING="+path)
+	i := w.serve()
+	i.await(`"message":"routing"`)
+	now := time.Now()
+	var visits []sink.Message
+	for n, account := range []string{"acme.example", "beta.example", "few1.example", "few2.example"} {
+		visits = append(visits, act(account, fmt.Sprint("v", n), "visit", now))
+	}
+	w.publish(w.cfg.Kafka.Topics.Engagement, visits)
+	for _, args := range [][]string{
+		{"ack", "acme.example", "--by", "ana"}, {"accept", "acme.example"}, {"reject", "few1.example", "--reason", "not-now", "--by", "cy"},
+	} {
+		eventually(t, 60*time.Second, func() error {
+			if out, code := w.mqas(append([]string{"mqas"}, args...)...); code != exitDone {
+				return fmt.Errorf("exit %d: %s", code, out)
+			}
+			return nil
+		})
+	}
+	w.publish(w.cfg.Kafka.Topics.Engagement, []sink.Message{act("acme.example", "b", "bounce", time.Now())})
+	steps := api.at("components", "schemas", "mqaStep", "properties", "type")["enum"].([]any)
+	schema, members := api.schema(t, "mqaStep"), map[string]bool{}
+	eventually(t, 90*time.Second, func() error {
+		seen := map[string]bool{}
+		for _, m := range w.read(w.cfg.Kafka.Topics.MQARouting) {
+			fits(t, schema, m.Value, members)
+			var s mqaStep
+			if err := json.Unmarshal(m.Value, &s); err != nil {
+				return fatal{err}
+			}
+			seen[s.Type] = true
+		}
+		for _, step := range steps {
+			if !seen[step.(string)] {
+				return fmt.Errorf("no %s", step)
+			}
+		}
+		return nil
+	})
+	i.stop()
+	for _, name := range []string{"mqaStep", "mqa"} {
+		for _, property := range slices.Sorted(maps.Keys(api.at("components", "schemas", name, "properties"))) {
+			if !members[property] {
+				t.Errorf("no event has %s, which %s names", property, name)
+			}
+		}
 	}
 }

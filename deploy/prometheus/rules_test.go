@@ -24,13 +24,13 @@ func TestConfigurationOfComposeIsValid(t *testing.T) {
 
 func TestRulesFireAndResolve(t *testing.T) {
 	t.Parallel()
-	promtool(t, "test", "rules", "rules_test.yaml", "rules_test_week.yaml")
+	promtool(t, "test", "rules", "rules_test.yaml", "rules_test_week.yaml", "rules_test_actions.yaml")
 }
 
 // promtool says nothing of an alert that has no case.
 func TestEachAlertIsSeenToFireAndToResolve(t *testing.T) {
 	t.Parallel()
-	var short, week struct {
+	var short, week, actions struct {
 		Tests []struct {
 			AlertRuleTest []struct {
 				AlertName string `yaml:"alertname"`
@@ -40,8 +40,9 @@ func TestEachAlertIsSeenToFireAndToResolve(t *testing.T) {
 	}
 	readYAML(t, "rules_test.yaml", &short)
 	readYAML(t, "rules_test_week.yaml", &week)
+	readYAML(t, "rules_test_actions.yaml", &actions)
 	seen := map[string]bool{}
-	for _, test := range slices.Concat(short.Tests, week.Tests) {
+	for _, test := range slices.Concat(short.Tests, week.Tests, actions.Tests) {
 		fired := map[string]bool{}
 		for _, check := range test.AlertRuleTest {
 			if len(check.ExpAlerts) > 0 {

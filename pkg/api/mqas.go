@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -41,7 +42,7 @@ type mqas struct {
 //
 // An account with a slash in it is percent-encoded. A POST may have an Idempotency-Key:
 // with the same one, the same command is answered as it was, and done once.
-func MQAs(d Desk, log zerolog.Logger) http.Handler {
+func MQAs(d Desk, access Access, log zerolog.Logger) http.Handler {
 	m := &mqas{d, log.With().Str("component", "api").Logger()}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+MQAsPath, m.list)
@@ -53,7 +54,7 @@ func MQAs(d Desk, log zerolog.Logger) http.Handler {
 		}
 		writeProblem(w, http.StatusMethodNotAllowed, "use GET or POST")
 	})
-	return mux
+	return access.guard(mux)
 }
 
 func (m *mqas) list(w http.ResponseWriter, r *http.Request) {
@@ -142,8 +143,13 @@ func commandOf(r *http.Request) (c route.Command, err error) {
 	}
 	var o order
 	if len(body) > 0 {
-		if err := json.Unmarshal(body, &o); err != nil {
+		d := json.NewDecoder(bytes.NewReader(body))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&o); err != nil {
 			return c, fmt.Errorf("body: %w", err)
+		}
+		if d.More() {
+			return c, errors.New("body: there is more behind the object")
 		}
 	}
 	c.By, c.Reason, c.To, c.Force = o.By, o.Reason, o.To, o.Force

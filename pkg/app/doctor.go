@@ -108,9 +108,19 @@ func rightFacts(r survey.Rights, err error) doctor.Rights {
 
 func topicKinds(c config.Config) map[string]doctor.Kind {
 	t := c.Kafka.Topics
-	return map[string]doctor.Kind{ // what is none of these is an input
+	kinds := map[string]doctor.Kind{ // what is none of these is an input
 		t.Profiles: doctor.Profiles, t.Outcomes: doctor.Outcomes, t.TierChanges: doctor.Changes, t.AccountTiers: doctor.Tiers, t.DeadLetters: doctor.Letters,
+		t.MQARouting: doctor.Steps,
 	}
+	if c.Routing != "" || c.Webhooks.File != "" || c.Audiences.File != "" {
+		kinds[t.TierChanges] = doctor.Followed
+	}
+	if list, err := readAudiences(c); err == nil { // config check tells of faults
+		for _, topic := range audienceTopics(list) {
+			kinds[topic] = doctor.Feeds
+		}
+	}
+	return kinds
 }
 
 // redisFacts asks the servers, and the namespace for its accounts and its model. Its error

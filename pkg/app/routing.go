@@ -46,6 +46,8 @@ type routing struct {
 	topic     string
 	stays     func(tier string) bool
 	relay     *relay.Relay
+	gate      *desk.Gate
+	steps     *tail.Follower // of mqa-routing
 	metrics   *routingMetrics
 	now       func() int64
 	log       zerolog.Logger
@@ -76,9 +78,14 @@ func newRouting(c config.Config, plan *route.Plan, store *redis.Store, transport
 	if r.desk, err = newDesk(c, plan, store, now); err != nil {
 		return nil, err
 	}
+	r.steps, err = tail.New(tail.Config{Transport: transport, Topic: c.Kafka.Topics.MQARouting}, r.log)
+	if err != nil {
+		return nil, err
+	}
+	r.gate = desk.NewGate(store, r.steps.Ends)
 	r.relay, err = relay.New(relay.Config{
 		Topics: relay.Topics{Changes: c.Kafka.Topics.MQARouting}, Shards: 1, Owns: func(int) bool { return r.owns() }, PublishTimeout: relayMargin,
-	}, &deskOutbox{store: store, metrics: r.metrics, read: map[string]relay.Entry{}}, publisher, r.log)
+	}, &deskOutbox{gate: r.gate, metrics: r.metrics, read: map[string]relay.Entry{}}, publisher, r.log)
 	return r, err
 }
 
@@ -138,18 +145,35 @@ var errLease = errors.New("the routing lease is not ours any more")
 
 // tenure routes for as long as the lease is held.
 func (r *routing) tenure(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return r.renew(ctx) }) // to begin may take longer than a lease
+	group.Go(func() error { return r.work(ctx) })
+	return group.Wait()
+}
+
+// work holds the desk against what was published, then routes until ctx ends or the
+// store is found set back.
+func (r *routing) work(ctx context.Context) error {
 	all, err := tail.New(tail.Config{Transport: r.transport, Topic: r.topic}, r.log)
 	if err != nil {
 		return err
 	}
-	from, err := r.desk.Begin(ctx, func(ctx context.Context) (map[int]int64, error) {
-		ends, err := all.Ends(ctx)
-		r.log.Info().Msg("routing begins with the tier changes from now on")
-		return ends, err
+	stand, err := r.desk.Begin(ctx, desk.Beginning{
+		First: func(ctx context.Context) (map[int]int64, error) {
+			ends, err := all.Ends(ctx)
+			r.log.Info().Msg("routing begins with the tier changes from now on")
+			return ends, err
+		},
+		Published: r.published,
+		Lent:      r.gate.Lent(),
 	})
 	if err != nil {
 		return fmt.Errorf("take the desk over: %w", err)
 	}
+	r.told(stand.Upheld)
+	back := r.gate.Open(stand.Mark)
+	defer r.gate.Shut()
+	from := stand.Positions
 	follower, err := tail.New(tail.Config{Transport: r.transport, Topic: r.topic, Offsets: from}, r.log)
 	if err != nil {
 		return err
@@ -158,10 +182,52 @@ func (r *routing) tenure(ctx context.Context) error {
 	r.relay.Wake(0)
 	defer r.metrics.idle()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return r.renew(ctx) })
 	group.Go(func() error { return follower.Run(ctx, func(rec tail.Record) error { return r.take(ctx, rec) }) })
 	group.Go(func() error { return r.ticks(ctx) })
+	group.Go(func() error {
+		select {
+		case <-back:
+			return desk.ErrSetBack
+		case <-ctx.Done():
+			return nil
+		}
+	})
 	return group.Wait()
+}
+
+// published reads mqa-routing from these offsets on.
+func (r *routing) published(ctx context.Context, from map[int]int64, use func([]byte) error) error {
+	partitions, err := r.steps.Partitions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range partitions {
+		err := r.steps.Whole(ctx, p, from[p], func(rec tail.Record) error {
+			if rec.Value == nil {
+				return nil
+			}
+			return use(rec.Value)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mostNamed bounds how many accounts a set-back names in the log.
+const mostNamed = 20
+
+// told tells of MQAs that were brought back to what was published of them.
+func (r *routing) told(upheld []string) {
+	r.metrics.upheld.Add(float64(len(upheld)))
+	for i, account := range upheld {
+		if i == mostNamed {
+			r.log.Warn().Int("mqas", len(upheld)).Msg("and more MQAs")
+			return
+		}
+		r.log.Warn().Str("account", account).Msg("redis was set back and with it this MQA: what was published stands, it goes on behind it")
+	}
 }
 
 // renew keeps the lease. It ends the tenure when that was not renewed in time.

@@ -9,21 +9,15 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tidemark/pkg/desk"
 	"tidemark/pkg/route"
-	"tidemark/pkg/store"
 	"tidemark/streams/relay"
 )
-
-// deskStore is the store's side of the desk's outbox.
-type deskStore interface {
-	DeskOutbox(ctx context.Context, limit int) ([]store.Entry, error)
-	TrimDesk(ctx context.Context, ids []string) error
-}
 
 // deskOutbox is the desk's outbox as the relay wants it: one shard. It counts the
 // events once they are published, whichever process made them.
 type deskOutbox struct {
-	store   deskStore
+	gate    *desk.Gate
 	metrics *routingMetrics
 
 	mu   sync.Mutex // guards read
@@ -32,7 +26,7 @@ type deskOutbox struct {
 
 // Outbox implements relay.Outbox. The relay reads from the oldest on.
 func (o *deskOutbox) Outbox(ctx context.Context, _ int, _ string, limit int) ([]relay.Entry, error) {
-	found, err := o.store.DeskOutbox(ctx, limit)
+	found, err := o.gate.Outbox(ctx, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +42,7 @@ func (o *deskOutbox) Outbox(ctx context.Context, _ int, _ string, limit int) ([]
 
 // Trim implements relay.Outbox.
 func (o *deskOutbox) Trim(ctx context.Context, _ int, ids []string) error {
-	if err := o.store.TrimDesk(ctx, ids); err != nil {
+	if err := o.gate.Trim(ctx, ids); err != nil {
 		return err
 	}
 	o.mu.Lock()
@@ -62,8 +56,8 @@ func (o *deskOutbox) Trim(ctx context.Context, _ int, ids []string) error {
 
 // PendingShards implements relay.Outbox.
 func (o *deskOutbox) PendingShards(ctx context.Context, shards []int) ([]int, error) {
-	found, err := o.store.DeskOutbox(ctx, 1)
-	if err != nil || len(found) == 0 {
+	some, err := o.gate.Waits(ctx)
+	if err != nil || !some {
 		return nil, err
 	}
 	return shards, nil
@@ -75,6 +69,7 @@ type routingMetrics struct {
 	queued prometheus.Gauge
 	steps  *prometheus.CounterVec
 	acked  prometheus.Histogram
+	upheld prometheus.Counter
 }
 
 func newRoutingMetrics(r prometheus.Registerer) *routingMetrics {
@@ -93,7 +88,11 @@ func newRoutingMetrics(r prometheus.Registerer) *routingMetrics {
 			Buckets: []float64{60, 300, 900, 1800, 3600, 2 * 3600, 4 * 3600, 8 * 3600, 12 * 3600, 24 * 3600, 48 * 3600, 7 * 24 * 3600},
 		}),
 	}
-	r.MustRegister(m.mqas, m.queued, m.steps, m.acked)
+	m.upheld = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "tidemark_mqas_upheld_total",
+		Help: "MQAs whose desk was set back and denied what was published of them; what was published stands.",
+	})
+	r.MustRegister(m.mqas, m.queued, m.steps, m.acked, m.upheld)
 	for _, step := range route.StepNames() {
 		m.steps.WithLabelValues(string(step))
 	}

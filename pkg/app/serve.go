@@ -352,7 +352,11 @@ func (s *service) openRouting() error {
 	if err != nil {
 		return err
 	}
-	room := api.MQAs(shown, s.log)
+	token, err := s.cfg.HTTP.ReadToken()
+	if err != nil {
+		return err
+	}
+	room := api.MQAs(shown, api.Access{Token: token.Reveal(), Local: api.Loopback(s.cfg.HTTP.Addr)}, s.log)
 	s.web.Handle(api.MQAsPath, room)
 	s.web.Handle(api.MQAsPath+"/", room)
 	return nil

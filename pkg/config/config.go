@@ -26,7 +26,9 @@ type Config struct {
 
 // HTTP is the server for health, metrics and the API.
 type HTTP struct {
-	Addr string `yaml:"addr"`
+	Addr      string `yaml:"addr"`
+	Token     Secret `yaml:"token"` // that whoever uses the API must show
+	TokenFile string `yaml:"token_file"`
 }
 
 // Kafka is the cluster that events come from and tier changes go to.

@@ -50,6 +50,11 @@ func (r Redis) ReadPassword() (Secret, error) {
 	return readPassword(r.Password, "redis.password_file", r.PasswordFile)
 }
 
+// ReadToken returns the API's token, from its file if it is in one.
+func (h HTTP) ReadToken() (Secret, error) {
+	return readPassword(h.Token, "http.token_file", h.TokenFile)
+}
+
 // ReadSecret returns the key of the people's hashes, from its file if it is in one.
 func (p People) ReadSecret() (Secret, error) {
 	return readPassword(p.Secret, "people.secret_file", p.SecretFile)

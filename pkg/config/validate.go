@@ -19,6 +19,9 @@ func (c Config) Validate() error {
 	p := &problems{}
 	p.matches("namespace", c.Namespace, namespaces, "letters, digits, ., - and _, at most 200, a letter or digit first")
 	p.address("http.addr", c.HTTP.Addr)
+	if c.HTTP.Token.Set() && c.HTTP.TokenFile != "" {
+		p.add("http.token_file", "token is set too: remove one of them")
+	}
 	p.kafka(c.Kafka)
 	p.redis(c.Redis)
 

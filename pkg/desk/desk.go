@@ -36,6 +36,7 @@ type Desk struct {
 	mu     sync.Mutex
 	desk   *route.Desk // nil: to be loaded
 	token  string
+	mark   string
 	shared []byte // as stored
 	// stored are the positions as this process last knew them stored, and read those
 	// that it has read up to since.
@@ -55,21 +56,21 @@ func New(c Config) (*Desk, error) {
 // stored: it was set back. Begin again, and read on from there.
 var ErrRewound = errors.New("the store was set back")
 
-// Begin takes the desk over: it loads it, puts it under the plan, and returns the
-// positions to read tier changes from, by partition. Where nothing was ever read they
-// are those that first gives.
-func (d *Desk) Begin(ctx context.Context, first func(context.Context) (map[int]int64, error)) (map[int]int64, error) {
+// Begin takes the desk over: it loads it, holds it against what was published, and
+// puts it under the plan. Nothing of its outbox may be published meanwhile.
+func (d *Desk) Begin(ctx context.Context, b Beginning) (*Stand, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.forget()
 	clear(d.stored)
 	clear(d.read)
 	d.begun = true
-	if err := d.load(ctx); err != nil {
-		return nil, err
+	mark, upheld, err := d.uphold(ctx, b)
+	if err != nil {
+		return nil, fmt.Errorf("hold the desk against what was published: %w", err)
 	}
 	if len(d.stored) == 0 {
-		starts, err := first(ctx)
+		starts, err := b.First(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -86,7 +87,7 @@ func (d *Desk) Begin(ctx context.Context, first func(context.Context) (map[int]i
 			out[n] = d.stored[p]
 		}
 	}
-	return out, nil
+	return &Stand{Positions: out, Mark: mark, Upheld: upheld}, nil
 }
 
 // adopt puts the desk under this process's plan.
@@ -160,13 +161,18 @@ func (d *Desk) past(ctx context.Context, c *route.Change) (*route.Past, error) {
 	if d.desk.MQAs[c.Account] != nil {
 		return nil, nil //nolint:nilnil // nothing is remembered, and nothing went wrong
 	}
-	value, err := d.cfg.Store.DeskPast(ctx, c.Account)
+	return d.remembered(ctx, c.Account)
+}
+
+// remembered is what is remembered of an account that left the desk.
+func (d *Desk) remembered(ctx context.Context, account string) (*route.Past, error) {
+	value, err := d.cfg.Store.DeskPast(ctx, account)
 	if err != nil || value == nil {
 		return nil, err
 	}
 	past := new(route.Past)
 	if err := json.Unmarshal(value, past); err != nil {
-		return nil, fmt.Errorf("what is remembered of %s: %w", c.Account, err)
+		return nil, fmt.Errorf("what is remembered of %s: %w", account, err)
 	}
 	return past, nil
 }
@@ -252,7 +258,7 @@ func (d *Desk) load(ctx context.Context) error {
 		}
 		mqas = append(mqas, m)
 	}
-	d.desk, d.token = route.Restore(shared, mqas), s.Token
+	d.desk, d.token, d.mark = route.Restore(shared, mqas), s.Token, s.Mark
 	maps.Copy(d.stored, s.Positions)
 	if d.shared, err = json.Marshal(d.desk.Shared); err != nil {
 		d.forget()
@@ -265,6 +271,9 @@ type work struct {
 	step   *route.Step // nil: nothing
 	read   map[string]int64
 	answer *Answer
+	again  []Message // to publish in front of the step's events
+	trim   []string  // of the outbox
+	mark   *MarkMove
 }
 
 // attempts is how often an input is taken in upon a desk that others keep changing.
@@ -296,7 +305,7 @@ func (d *Desk) step(ctx context.Context, input func() (work, error)) error {
 
 // store commits what an input did, if it did anything.
 func (d *Desk) store(ctx context.Context, w work) error {
-	c := Commit{From: d.token, To: rand.Text(), Positions: map[string]int64{}, Answer: w.answer}
+	c := Commit{From: d.token, To: rand.Text(), Positions: map[string]int64{}, Answer: w.answer, Outbox: w.again, Trim: w.trim, Mark: w.mark}
 	for _, read := range []map[string]int64{d.read, w.read} {
 		for place, offset := range read {
 			if stored, known := d.stored[place]; !known || offset > stored {
@@ -307,13 +316,16 @@ func (d *Desk) store(ctx context.Context, w work) error {
 	if err := d.fill(&c, w.step); err != nil {
 		return err
 	}
-	if bytes.Equal(c.Shared, d.shared) && len(c.Put)+len(c.Drop)+len(c.Past)+len(c.Positions)+len(c.Outbox) == 0 && c.Answer == nil {
+	if bytes.Equal(c.Shared, d.shared) && len(c.Put)+len(c.Drop)+len(c.Past)+len(c.Positions)+len(c.Outbox) == 0 && c.Answer == nil && c.Mark == nil {
 		return nil
 	}
 	if err := d.cfg.Store.CommitDesk(ctx, c); err != nil {
 		return err
 	}
 	d.token, d.shared = c.To, c.Shared
+	if c.Mark != nil {
+		d.mark = c.Mark.To
+	}
 	maps.Copy(d.stored, c.Positions)
 	clear(d.read)
 	return nil

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -38,6 +39,11 @@ func TestFortnight(t *testing.T) {
 			}
 			sameEvents(t, calm.published, crashed.published)
 			simulate(t, seed, withOutages).check()
+			set := simulate(t, seed, withLosses)
+			set.check()
+			if set.losses < 100 || set.upheld < 100 {
+				t.Errorf("only %d losses that made %d accounts deny what was published: this shows nothing", set.losses, set.upheld)
+			}
 		})
 	}
 }
@@ -63,6 +69,7 @@ const (
 	calmly mode = iota
 	withCrashes
 	withOutages // crashes, and hours in which only commands work
+	withLosses  // crashes, and a store that loses its latest commits
 )
 
 // fortnight is one simulated run.
@@ -85,10 +92,15 @@ type fortnight struct {
 	order     int
 
 	outages   []outage
+	topic     [][]byte // as published
 	published [][]byte // in order, each once
 	known     map[string][]byte
 	crashes   int
 	conflicts int
+	losses    int
+	upheld    int
+	gate      *desk.Gate
+	back      <-chan struct{}
 	watch     watch
 }
 
@@ -196,9 +208,22 @@ func (f *fortnight) live(end int64) {
 func (f *fortnight) restart() {
 	for {
 		f.pump = f.newDesk()
-		from, err := f.pump.Begin(f.t.Context(), func(context.Context) (map[int]int64, error) { return map[int]int64{0: 0, 1: 0, 2: 0}, nil })
+		stand, err := f.pump.Begin(f.t.Context(), desk.Beginning{
+			First: func(context.Context) (map[int]int64, error) { return map[int]int64{0: 0, 1: 0, 2: 0}, nil },
+			Published: func(_ context.Context, from map[int]int64, use func([]byte) error) error {
+				for _, value := range f.topic[from[0]:] {
+					if err := use(value); err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+		})
 		if err == nil {
-			f.read = from
+			f.read = maps.Clone(stand.Positions)
+			f.upheld += len(stand.Upheld)
+			f.gate = desk.NewGate(f.store, func(context.Context) (map[int]int64, error) { return map[int]int64{0: int64(len(f.topic))}, nil })
+			f.back = f.gate.Open(stand.Mark)
 			return
 		}
 		f.mustCrash(err)
@@ -207,7 +232,7 @@ func (f *fortnight) restart() {
 
 func (f *fortnight) mustCrash(err error) {
 	f.t.Helper()
-	if !errors.Is(err, errKilled) {
+	if !errors.Is(err, errKilled) && !errors.Is(err, desk.ErrRewound) && !errors.Is(err, desk.ErrSetBack) {
 		f.t.Fatalf("seed %d, at %s: %v", f.seed, time.UnixMilli(f.now).UTC(), err)
 	}
 }
@@ -250,12 +275,18 @@ func (f *fortnight) pumpAll() {
 // relay publishes the outbox, at times twice: killed before it was trimmed.
 func (f *fortnight) relay() {
 	for {
-		entries, err := f.store.DeskOutbox(f.t.Context(), 1+f.ill.IntN(5))
+		entries, err := f.gate.Outbox(f.t.Context(), 1+f.ill.IntN(5))
 		if err != nil {
 			f.t.Fatal(err)
 		}
 		if len(entries) == 0 {
-			return
+			select {
+			case <-f.back:
+				f.restart()
+				continue
+			default:
+				return
+			}
 		}
 		for _, e := range entries {
 			f.publish(e)
@@ -267,14 +298,17 @@ func (f *fortnight) relay() {
 		for i, e := range entries {
 			ids[i] = e.ID
 		}
-		if err := f.store.TrimDesk(f.t.Context(), ids); err != nil {
-			f.t.Fatal(err)
+		f.store.lose()
+		if err := f.gate.Trim(f.t.Context(), ids); err != nil {
+			f.mustCrash(err)
+			f.restart()
 		}
 	}
 }
 
 func (f *fortnight) publish(e store.Entry) {
 	s := parseStep(f.t, e.Value)
+	f.topic = append(f.topic, e.Value)
 	if before, again := f.known[s.ID]; again {
 		if !bytes.Equal(before, e.Value) {
 			f.t.Errorf("two meanings of %s", s.ID)
@@ -315,12 +349,30 @@ func (f *fortnight) dice(about ...any) *rand.Rand {
 // flaky is a store whose caller is killed now and then, before or after a commit.
 type flaky struct {
 	*memory.Desk
-	f *fortnight
+	f       *fortnight
+	earlier []*memory.Desk // what was stored lately, the latest last
+}
+
+// lose sets the store back now and then, as a failover would.
+func (s *flaky) lose() {
+	if s.f.mode != withLosses {
+		return
+	}
+	if len(s.earlier) > 0 && s.f.ill.IntN(40) == 0 {
+		to := s.f.ill.IntN(len(s.earlier))
+		s.SetBack(s.earlier[to])
+		s.earlier = s.earlier[:to]
+		s.f.losses++
+	}
+	if s.earlier = append(s.earlier, s.Copy()); len(s.earlier) > 12 {
+		s.earlier = s.earlier[1:]
+	}
 }
 
 var errKilled = errors.New("killed")
 
 func (s *flaky) CommitDesk(ctx context.Context, c desk.Commit) error {
+	s.lose()
 	fate := 99
 	if s.f.mode != calmly {
 		fate = s.f.ill.IntN(100)

@@ -118,3 +118,15 @@ func TestWriteEndsWithASum(t *testing.T) {
 		t.Errorf("got\n%s", got)
 	}
 }
+
+func TestRightsOfEachKind(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[Kind][2]bool{
+		Input: {true, false}, Profiles: {true, false}, Outcomes: {false, false}, Changes: {false, true}, Followed: {true, true}, Tiers: {true, true},
+		Letters: {true, true}, Steps: {true, true}, Feeds: {false, true},
+	} {
+		if read, write := needs(kind); read != want[0] || write != want[1] {
+			t.Errorf("kind %d: read %v, write %v, want %v", kind, read, write, want)
+		}
+	}
+}

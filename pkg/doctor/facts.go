@@ -57,6 +57,9 @@ const (
 	Changes              // tier changes
 	Tiers                // the latest of each account, compacted
 	Letters              // dead letters
+	Followed             // tier changes that serve reads back, for routing, webhooks or audiences
+	Steps                // of MQAs, which serve reads back after Redis was set back
+	Feeds                // of audiences, compacted
 )
 
 // Topic is a topic as it is.

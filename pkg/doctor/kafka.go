@@ -62,6 +62,9 @@ func (r *report) topic(f *Facts, t *Topic) {
 	r.rights(&f.Kafka, t)
 }
 
+// compacted reports whether a topic of this kind keeps the latest of each key.
+func compacted(k Kind) bool { return k == Profiles || k == Tiers || k == Feeds }
+
 func alter(k *Kafka, topic, setting string) string {
 	return fmt.Sprintf("kafka-configs.sh --bootstrap-server %s --alter --topic %s --add-config %s", k.Addr, topic, setting)
 }
@@ -93,7 +96,7 @@ func (r *report) policy(f *Facts, t *Topic) {
 	compact, deletes := strings.Contains(policy, "compact"), strings.Contains(policy, "delete")
 	want, why := "delete", "compaction drops records that are counted on: only the latest of each key stays"
 	good := !compact
-	if t.Kind == Profiles || t.Kind == Tiers {
+	if compacted(t.Kind) {
 		want, good = "compact", compact && !deletes
 		why = "without compaction the topic grows for ever, or forgets profiles"
 		if t.Kind == Tiers {
@@ -111,7 +114,7 @@ func (r *report) policy(f *Facts, t *Topic) {
 const outage = 96 * time.Hour
 
 func (r *report) retention(f *Facts, t *Topic) {
-	if t.Kind == Profiles || t.Kind == Tiers {
+	if compacted(t.Kind) {
 		return
 	}
 	ms, err := strconv.ParseInt(t.Settings["retention.ms"], 10, 64)

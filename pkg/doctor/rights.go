@@ -19,9 +19,9 @@ func needs(kind Kind) (read, write bool) {
 	switch kind {
 	case Outcomes:
 		return false, false
-	case Changes:
+	case Changes, Feeds:
 		return false, true
-	case Tiers, Letters:
+	case Tiers, Letters, Followed, Steps:
 		return true, true
 	}
 	return true, false

@@ -29,6 +29,9 @@ func ParseTemplate(name, text string) (*Template, error) {
 	return &Template{t}, nil
 }
 
+// Mentions reports whether the template reads a member of its data by this name.
+func (t *Template) Mentions(name string) bool { return strings.Contains(t.t.Root.String(), "."+name) }
+
 // Render makes a body of data.
 func (t *Template) Render(data any) ([]byte, error) {
 	var out bytes.Buffer

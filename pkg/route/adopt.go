@@ -41,6 +41,6 @@ func (t *turn) again(m *MQA) {
 	t.place(m, nil)
 	t.touch(m)
 	if m.Owner != before || m.Queued != waited || m.Team != team {
-		t.emit(m, StepReassigned, Event{From: before, Reason: "new plan"})
+		t.emit(m, StepReassigned, Event{From: before, Reason: reasonPlan})
 	}
 }

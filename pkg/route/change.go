@@ -77,6 +77,10 @@ func (t *turn) change(past *Past, c *Change) {
 	if past == nil {
 		past = &Past{}
 	}
+	if m != nil && m.Attributes == nil && c.Seq == m.Seq { // it was upheld, from an event that has none
+		m.Attributes = c.Profile
+		t.touch(m)
+	}
 	if m != nil && c.Seq <= m.Last || m == nil && c.Seq <= past.Last {
 		return
 	}

@@ -184,7 +184,7 @@ func (t *turn) drain(of *team) {
 		before := m.Owner
 		// Nobody had it while it waited: whoever let it lie before is asked again.
 		if t.place(m, nil) || m.Owner != before {
-			t.emit(m, StepReassigned, Event{From: before, Reason: "queue"})
+			t.emit(m, StepReassigned, Event{From: before, Reason: reasonQueue})
 		}
 		left = left || m.Queued && m.Team == of.id
 	}

@@ -123,7 +123,7 @@ func (t *turn) fire(m *MQA) {
 // free.
 func (t *turn) late(m *MQA) {
 	m.Moves++
-	team, passed := t.pass(m, "unacknowledged")
+	team, passed := t.pass(m, reasonLate)
 	if !passed && team != nil {
 		m.Moves--
 		m.arm(t.soonest(team), Reassign)
@@ -137,14 +137,14 @@ func (t *turn) breach(m *MQA) {
 	t.emit(m, StepBreached, Event{})
 	switch t.clock.AtBreach {
 	case breachReassign:
-		t.pass(m, "breached")
+		t.pass(m, reasonBreached)
 	case breachFallback:
 		t.dequeue(m)
 		if m.Owner != t.fallback {
 			from := m.Owner
 			m.Owner, m.Team, m.Rule = t.fallback, "", ""
 			m.cancel(Reassign)
-			t.emit(m, StepReassigned, Event{From: from, Reason: "breached"})
+			t.emit(m, StepReassigned, Event{From: from, Reason: reasonBreached})
 		}
 	}
 }

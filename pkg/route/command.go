@@ -49,9 +49,15 @@ func (p *Plan) Command(d *Desk, c Command, now int64) (*Step, *MQA, error) {
 	return t.step(), m, err
 }
 
+// mostReason bounds what a person says in words of their own.
+const mostReason = 200
+
 func (t *turn) command(c Command) (*MQA, error) {
 	if c.By != "" && !identifier.MatchString(c.By) {
 		return nil, fmt.Errorf("%w: by %q is not an id: letters, digits, . - and _, at most 64; no e-mail address", ErrCommand, c.By)
+	}
+	if len(c.Reason) > mostReason || strings.Contains(c.Reason, "@") {
+		return nil, fmt.Errorf("%w: a reason has at most %d bytes, and no e-mail address: it goes into events", ErrCommand, mostReason)
 	}
 	m := t.desk.MQAs[c.Account]
 	if m == nil || m.State == Held || c.Seq != 0 && m.Seq != c.Seq {
@@ -119,13 +125,19 @@ func (t *turn) reject(m *MQA, c Command) error {
 	if err := t.decide(m, Rejected, StepRejected, c); err != nil || before == Rejected {
 		return err
 	}
-	if r.Snooze > 0 {
-		m.Until, m.Above = t.now+r.Snooze, m.Score+r.Points
-		if r.Points == 0 {
-			m.Above = never
-		}
-	}
+	t.reasoned(m, r, t.now)
 	return nil
+}
+
+// reasoned lets an MQA's account rest, as the reason of its rejection says.
+func (t *turn) reasoned(m *MQA, r ReasonSpec, at int64) {
+	if r.Snooze == 0 {
+		return
+	}
+	m.Until, m.Above = at+r.Snooze, m.Score+r.Points
+	if r.Points == 0 {
+		m.Above = never
+	}
 }
 
 // never is a score that nobody has.

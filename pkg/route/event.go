@@ -29,6 +29,14 @@ func StepNames() []StepName {
 	}
 }
 
+// Reasons of reassignments that nobody asked for.
+const (
+	reasonQueue    = "queue"
+	reasonLate     = "unacknowledged"
+	reasonBreached = "breached"
+	reasonPlan     = "new plan"
+)
+
 // Event is one step of an MQA's life, with the MQA as it stood behind it.
 type Event struct {
 	Step   StepName

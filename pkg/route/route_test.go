@@ -1,6 +1,7 @@
 package route_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -224,4 +225,17 @@ func TestAdopt(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 	want(t, second.Adopt(d, noon+2*hour), "")
+}
+
+// What people write goes into events, so it is short and names nobody by address.
+func TestReasonsAreNoPlaceForPeople(t *testing.T) {
+	t.Parallel()
+	p, d := plan(t, base), route.NewDesk()
+	p.Change(d, nil, entered("a", 50, emea), noon)
+	for _, reason := range []string{"ask dana@acme.example", strings.Repeat("x", 201)} {
+		_, _, err := p.Command(d, route.Command{Verb: route.Ack, Account: "a", Reason: reason}, noon)
+		if !errors.Is(err, route.ErrCommand) || strings.Contains(err.Error(), reason) {
+			t.Errorf("%.30s: got %v", reason, err)
+		}
+	}
 }

@@ -34,16 +34,19 @@ func (t Tally) of(m *MQA) *Outcome {
 	return t[model][signal]
 }
 
-func (o *Outcome) decided(m *MQA) {
+func (o *Outcome) decided(m *MQA) { o.count(m, 1) }
+
+// count adds n decided MQAs such as this one.
+func (o *Outcome) count(m *MQA, n int) {
 	if m.State == Accepted {
-		o.Accepted++
+		o.Accepted += n
 		return
 	}
-	o.Rejected++
+	o.Rejected += n
 	if o.Reasons == nil {
 		o.Reasons = map[string]int{}
 	}
-	o.Reasons[m.Reason]++
+	o.Reasons[m.Reason] += n
 }
 
 // Precision is an Outcome with its names.

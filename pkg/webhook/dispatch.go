@@ -65,6 +65,7 @@ func (d *Dispatcher) Close() {
 // Run delivers until ctx ends, then waits for the attempts in hand, which end with it.
 // An outage of the queue's store is waited for.
 func (d *Dispatcher) Run(ctx context.Context) error {
+	defer d.metrics.idle(d.endpoints)
 	d.look(ctx)
 	var lines sync.WaitGroup
 	for _, l := range d.lines {

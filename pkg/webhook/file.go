@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"time"
 
 	"tidemark/configs"
 	"tidemark/pkg/config/yamltree"
@@ -19,13 +20,21 @@ type Endpoint struct {
 	filter      func(map[string]any) scoring.Truth // nil: every event
 	concurrency int
 	maxQueue    int
+	batch       batch
 	target      *outbound.Target
+}
+
+// batch is how many events go into one request.
+type batch struct {
+	max  int           // 1: each goes alone
+	wait time.Duration // for more, behind the first
 }
 
 // The limits of an endpoint where its file says nothing.
 const (
 	defaultConcurrency = 4
 	defaultMaxQueue    = 100_000
+	defaultBatchWait   = 5 * time.Second
 )
 
 // names are what a filter may read.
@@ -60,7 +69,7 @@ type decoder struct{ outbound.Decoder }
 var endpointName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
 func (d *decoder) endpoint(to **Endpoint) yamltree.Field {
-	e := &Endpoint{concurrency: defaultConcurrency, maxQueue: defaultMaxQueue}
+	e := &Endpoint{concurrency: defaultConcurrency, maxQueue: defaultMaxQueue, batch: batch{max: 1, wait: defaultBatchWait}}
 	*to = e
 	var filter string
 	fields, finish := d.Fields()
@@ -69,6 +78,10 @@ func (d *decoder) endpoint(to **Endpoint) yamltree.Field {
 		{Key: "filter", Use: d.Text(&filter)},
 		{Key: "concurrency", Use: d.Int(&e.concurrency)},
 		{Key: "max_queue", Use: d.Int(&e.maxQueue)},
+		{Key: "batch", Use: d.Object(yamltree.Fields{
+			{Key: "max", Use: d.Int(&e.batch.max)},
+			{Key: "wait", Use: d.Duration(&e.batch.wait, 0, 10*time.Minute)},
+		})},
 	}, fields...))
 	return func(n *yamltree.Node, path string) {
 		object(n, path)
@@ -81,6 +94,12 @@ func (d *decoder) endpoint(to **Endpoint) yamltree.Field {
 		}
 		if e.maxQueue < 1 {
 			d.fault(n, path, "max_queue", "%d is not positive", e.maxQueue)
+		}
+		if e.batch.max < 1 || e.batch.max > mostInBatch {
+			d.fault(n, path, "batch", "max: %d is not between 1 and %d", e.batch.max, mostInBatch)
+		}
+		if e.batch.max > 1 && e.target.Template != nil && !e.target.Template.Mentions("Events") {
+			d.fault(n, path, "batch", "the template does not go through .Events, so it would send one event of each batch: {{ range .Events }}…{{ end }}")
 		}
 		if filter == "" {
 			return

@@ -27,17 +27,17 @@ func (l *line) run(ctx context.Context) {
 			continue
 		}
 		held := hold(ctx, free)
-		entries := l.claim(ctx, held)
-		for range held - len(entries) {
+		sends := l.claim(ctx, held)
+		for range held - len(sends) {
 			free <- struct{}{}
 		}
-		for _, e := range entries {
+		for _, entries := range sends {
 			attempts.Go(func() {
 				defer func() { free <- struct{}{} }()
-				l.attempt(ctx, e)
+				l.attempt(ctx, entries)
 			})
 		}
-		if len(entries) == 0 {
+		if len(sends) == 0 {
 			l.rest(ctx, time.Minute)
 		}
 	}
@@ -86,24 +86,43 @@ func hold(ctx context.Context, free chan struct{}) int {
 	}
 }
 
-func (l *line) claim(ctx context.Context, most int) []Entry {
-	if most == 0 {
-		return nil
+// claim takes what at most so many attempts send, each what goes into one request.
+func (l *line) claim(ctx context.Context, most int) (sends [][]Entry) {
+	for len(sends) < most {
+		more, err := l.claimOnce(ctx, most)
+		if err != nil && ctx.Err() == nil {
+			l.log.Warn().Err(err).Msg("queue not read, trying again")
+			l.rest(ctx, time.Second)
+		}
+		sends = append(sends, more...)
+		if len(more) == 0 || l.batch.max == 1 {
+			break
+		}
 	}
+	return sends
+}
+
+func (l *line) claimOnce(ctx context.Context, most int) (sends [][]Entry, err error) {
 	now := time.Now()
 	until := now.Add(l.target.Timeout() + margin)
-	entries, err := l.queue.Claim(ctx, l.Name, now.UnixMilli(), until.UnixMilli(), most)
-	if err != nil && ctx.Err() == nil {
-		l.log.Warn().Err(err).Msg("queue not read, trying again")
-		l.rest(ctx, time.Second)
+	if l.batch.max > 1 {
+		entries, err := l.queue.ClaimBatch(ctx, l.Name, now.UnixMilli(), until.UnixMilli(), l.batch.max, l.batch.wait.Milliseconds())
+		if len(entries) > 0 {
+			sends = append(sends, entries)
+		}
+		return sends, err
 	}
-	return entries
+	entries, err := l.queue.Claim(ctx, l.Name, now.UnixMilli(), until.UnixMilli(), most)
+	for i := range entries {
+		sends = append(sends, entries[i:i+1])
+	}
+	return sends, err
 }
 
 // attempt makes one attempt and settles it.
-func (l *line) attempt(ctx context.Context, e Entry) {
+func (l *line) attempt(ctx context.Context, entries []Entry) {
 	var answer outbound.Answer
-	m, err := l.message(&e)
+	m, err := l.message(entries)
 	if err != nil {
 		answer = outbound.Answer{Result: outbound.Body, Err: err}
 	} else {
@@ -117,55 +136,72 @@ func (l *line) attempt(ctx context.Context, e Entry) {
 	// be repeated.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), margin)
 	defer cancel()
-	if err := l.settle(ctx, &e, &answer); err != nil {
+	if err := l.settle(ctx, m.ID, entries, &answer); err != nil {
 		l.log.Warn().Err(err).Msg("outcome not stored, the event will be sent again")
 	}
 }
 
-func (l *line) settle(ctx context.Context, e *Entry, a *outbound.Answer) error {
+// settle stores what came of an attempt. What was sent together is tried again together.
+func (l *line) settle(ctx context.Context, id string, entries []Entry, a *outbound.Answer) error {
 	now := time.Now()
 	if a.Result == outbound.Delivered {
 		l.through(now)
-		l.metrics.delivered(l.Name, e, now)
-		return l.done(ctx, now, e)
+		for i := range entries {
+			l.metrics.delivered(l.Name, &entries[i], now)
+		}
+		return l.done(ctx, now, entries)
 	}
-	e.Attempts++
-	if e.First == 0 {
-		e.First = now.UnixMilli()
+	l.tell(&entries[0], a)
+	if len(entries) > 1 && mayBeOne(a) {
+		return l.halve(ctx, now, entries)
 	}
-	l.tell(e, a)
+	attempts, first := 0, now.UnixMilli()
+	for _, e := range entries {
+		attempts = max(attempts, e.Attempts+1)
+		if e.First != 0 {
+			first = min(first, e.First)
+		}
+	}
+	for i := range entries {
+		entries[i].Attempts, entries[i].First = attempts, first
+		if l.batch.max > 1 {
+			entries[i].Batch = id
+		}
+	}
 	if a.Result == outbound.Gone {
 		l.disable(ctx, "the receiver answered 410 Gone")
 	}
-	pause, again := wait(e.Attempts)
+	pause, again := wait(attempts)
 	if !again {
-		return l.giveUp(ctx, now, e)
+		return l.giveUp(ctx, now, entries)
 	}
 	if a.RetryAfter > 0 {
 		l.hush(now.Add(a.RetryAfter))
 	}
-	return l.queue.Later(ctx, l.Name, now.Add(max(l.jitter(pause), a.RetryAfter)).UnixMilli(), *e)
+	return l.queue.Later(ctx, l.Name, now.Add(max(l.jitter(pause), a.RetryAfter)).UnixMilli(), entries...)
 }
 
-// done removes an entry and looks for what waited behind it.
-func (l *line) done(ctx context.Context, now time.Time, e *Entry) error {
-	err := l.queue.Done(ctx, l.Name, now.UnixMilli(), *e)
+// done removes entries and looks for what waited behind them.
+func (l *line) done(ctx context.Context, now time.Time, entries []Entry) error {
+	err := l.queue.Done(ctx, l.Name, now.UnixMilli(), entries...)
 	l.wake(l.Name)
 	return err
 }
 
-// giveUp drops an event after its last attempt, and disables the endpoint if nothing
-// was through since its first.
-func (l *line) giveUp(ctx context.Context, now time.Time, e *Entry) error {
-	l.metrics.givenUp.WithLabelValues(l.Name).Inc()
-	l.log.Warn().Str("key", e.Key).Uint64("seq", e.Seq).Int("attempts", e.Attempts).Msg("event given up, it can be replayed")
+// giveUp drops events after their last attempt, and disables the endpoint if nothing
+// was through since the first.
+func (l *line) giveUp(ctx context.Context, now time.Time, entries []Entry) error {
+	for _, e := range entries {
+		l.metrics.givenUp.WithLabelValues(l.Name).Inc()
+		l.log.Warn().Str("key", e.Key).Uint64("seq", e.Seq).Int("attempts", e.Attempts).Msg("event given up, it can be replayed")
+	}
 	l.mu.Lock()
-	dead := l.succeeded.UnixMilli() <= e.First
+	dead := l.succeeded.UnixMilli() <= entries[0].First
 	l.mu.Unlock()
 	if dead {
 		l.disable(ctx, "every attempt of a day failed")
 	}
-	return l.done(ctx, now, e)
+	return l.done(ctx, now, entries)
 }
 
 // hush pauses all attempts until the receiver wants more.

@@ -16,6 +16,7 @@ type Metrics struct {
 	queued   *prometheus.GaugeVec
 	overdue  *prometheus.GaugeVec
 	disabled *prometheus.GaugeVec
+	limit    *prometheus.GaugeVec
 	latency  *prometheus.HistogramVec
 }
 
@@ -29,12 +30,13 @@ func NewMetrics(r prometheus.Registerer, endpoints []*Endpoint) *Metrics {
 		queued:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tidemark_webhook_queued", Help: "Events that wait for the endpoint."}, label),
 		overdue:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tidemark_webhook_overdue_seconds", Help: "How long the most overdue attempt waits for its turn."}, label),
 		disabled: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tidemark_webhook_disabled", Help: "1 while the endpoint is disabled and gets nothing."}, label),
+		limit:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tidemark_webhook_queue_limit", Help: "Events that may wait for the endpoint before it is disabled: max_queue."}, label),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "tidemark_webhook_delivery_seconds", Help: "From an event's time until it was delivered.",
 			Buckets: []float64{0.1, 0.5, 1, 5, 30, 120, 600, 3600, 6 * 3600, 24 * 3600},
 		}, label),
 	}
-	r.MustRegister(m.attempts, m.givenUp, m.missed, m.queued, m.overdue, m.disabled, m.latency)
+	r.MustRegister(m.attempts, m.givenUp, m.missed, m.queued, m.overdue, m.disabled, m.limit, m.latency)
 	for _, e := range endpoints {
 		for _, result := range outbound.Results {
 			m.attempts.WithLabelValues(e.Name, string(result))
@@ -42,9 +44,17 @@ func NewMetrics(r prometheus.Registerer, endpoints []*Endpoint) *Metrics {
 		m.givenUp.WithLabelValues(e.Name)
 		m.missed.WithLabelValues(e.Name)
 		m.latency.WithLabelValues(e.Name)
+		m.limit.WithLabelValues(e.Name).Set(float64(e.maxQueue))
+	}
+	m.idle(endpoints)
+	return m
+}
+
+// idle is what an instance shows that delivers nothing.
+func (m *Metrics) idle(endpoints []*Endpoint) {
+	for _, e := range endpoints {
 		m.depth(e.Name, Depth{}, false, time.Now())
 	}
-	return m
 }
 
 func (m *Metrics) depth(endpoint string, d Depth, disabled bool, now time.Time) {

@@ -14,6 +14,7 @@ type Entry struct {
 	Value    []byte // the event
 	Attempts int    // that failed
 	First    int64  // the first of them, Unix milliseconds; 0 before
+	Batch    string // the id of the batch in which it failed; empty: none
 }
 
 // Status is what is remembered of an endpoint.
@@ -40,10 +41,14 @@ type Queue interface {
 	// and makes them due again at until: by then they must be settled. At least one is
 	// returned where one is due.
 	Claim(ctx context.Context, endpoint string, now, until int64, limit int) ([]Entry, error)
-	// Done removes an entry; what waits behind it under its key is due now.
-	Done(ctx context.Context, endpoint string, now int64, e Entry) error
-	// Later keeps an entry for another attempt at an instant, with its Attempts and First.
-	Later(ctx context.Context, endpoint string, at int64, e Entry) error
+	// ClaimBatch is Claim for entries that are sent together: those that failed in one Batch
+	// come together again, before others, and no others with them. Of those in no batch nothing is
+	// returned before there are limit, or the earliest has been due for wait milliseconds.
+	ClaimBatch(ctx context.Context, endpoint string, now, until int64, limit int, wait int64) ([]Entry, error)
+	// Done removes entries; what waits behind one under its key is due now.
+	Done(ctx context.Context, endpoint string, now int64, entries ...Entry) error
+	// Later keeps entries for another attempt at an instant, with Attempts, First and Batch.
+	Later(ctx context.Context, endpoint string, at int64, entries ...Entry) error
 	// Depths are what waits for each of the endpoints.
 	Depths(ctx context.Context, endpoints []string) ([]Depth, error)
 	// Statuses are those of all endpoints that have one.

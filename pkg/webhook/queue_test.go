@@ -71,23 +71,60 @@ func (s *shelf) Claim(_ context.Context, endpoint string, now, until int64, limi
 	return out, nil
 }
 
-func (s *shelf) Done(_ context.Context, endpoint string, now int64, e Entry) error {
+func (s *shelf) ClaimBatch(_ context.Context, endpoint string, now, until int64, limit int, wait int64) ([]Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.entries[endpoint] = slices.DeleteFunc(s.entries[endpoint], func(o Entry) bool { return o.Key == e.Key && o.Seq == e.Seq })
-	s.due[endpoint][e.Key] = now
+	seen := map[string]bool{}
+	var due []Entry
+	for _, e := range s.entries[endpoint] { // the earliest of each key
+		if !seen[e.Key] && s.due[endpoint][e.Key] <= now {
+			due = append(due, e)
+		}
+		seen[e.Key] = true
+	}
+	if len(due) == 0 {
+		return nil, nil
+	}
+	at := func(e Entry) int64 { return s.due[endpoint][e.Key] }
+	slices.SortStableFunc(due, func(a, b Entry) int { return int(at(a) - at(b)) })
+	failed := slices.IndexFunc(due, func(e Entry) bool { return e.Batch != "" })
+	lead := due[max(failed, 0)]
+	var out []Entry
+	for _, e := range due {
+		if e.Batch == lead.Batch && len(out) < limit {
+			out = append(out, e)
+		}
+	}
+	if failed < 0 && len(out) < limit && at(lead) > now-wait {
+		return nil, nil
+	}
+	for _, e := range out {
+		s.due[endpoint][e.Key] = until
+	}
+	return out, nil
+}
+
+func (s *shelf) Done(_ context.Context, endpoint string, now int64, entries ...Entry) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range entries {
+		s.entries[endpoint] = slices.DeleteFunc(s.entries[endpoint], func(o Entry) bool { return o.Key == e.Key && o.Seq == e.Seq })
+		s.due[endpoint][e.Key] = now
+	}
 	return nil
 }
 
-func (s *shelf) Later(_ context.Context, endpoint string, at int64, e Entry) error {
+func (s *shelf) Later(_ context.Context, endpoint string, at int64, entries ...Entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, o := range s.entries[endpoint] {
-		if o.Key == e.Key && o.Seq == e.Seq {
-			s.entries[endpoint][i] = e
+	for _, e := range entries {
+		for i, o := range s.entries[endpoint] {
+			if o.Key == e.Key && o.Seq == e.Seq {
+				s.entries[endpoint][i] = e
+			}
 		}
+		s.due[endpoint][e.Key] = at
 	}
-	s.due[endpoint][e.Key] = at
 	return nil
 }
 

@@ -23,6 +23,7 @@ type Desk struct {
 	read    map[string]int64
 	answers map[string][]byte
 	outbox  []store.Entry
+	mark    string
 	entries int
 }
 
@@ -39,7 +40,7 @@ func NewDesk() *Desk {
 func (d *Desk) LoadDesk(ctx context.Context) (desk.Snapshot, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return desk.Snapshot{Token: d.token, Shared: d.shared, MQAs: maps.Clone(d.mqas), Positions: maps.Clone(d.read)}, ctx.Err()
+	return desk.Snapshot{Token: d.token, Shared: d.shared, MQAs: maps.Clone(d.mqas), Positions: maps.Clone(d.read), Mark: d.mark}, ctx.Err()
 }
 
 // DeskToken implements desk.Store.
@@ -72,9 +73,13 @@ func (d *Desk) CommitDesk(ctx context.Context, c desk.Commit) error {
 		return ctx.Err()
 	case d.token == c.To:
 		return nil
-	case d.token != c.From:
+	case d.token != c.From, c.Mark != nil && c.Mark.From != d.mark:
 		return desk.ErrConflict
 	}
+	if c.Mark != nil {
+		d.mark = c.Mark.To
+	}
+	d.outbox = slices.DeleteFunc(d.outbox, func(e store.Entry) bool { return slices.Contains(c.Trim, e.ID) })
 	d.token, d.shared = c.To, c.Shared
 	maps.Copy(d.mqas, c.Put)
 	for _, account := range c.Drop {
@@ -94,19 +99,47 @@ func (d *Desk) CommitDesk(ctx context.Context, c desk.Commit) error {
 	return nil
 }
 
-// DeskOutbox returns at most limit events that wait to be published, in order.
-func (d *Desk) DeskOutbox(ctx context.Context, limit int) ([]store.Entry, error) {
+// DeskOutbox implements desk.Store.
+func (d *Desk) DeskOutbox(ctx context.Context, after string, limit int) ([]store.Entry, string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return slices.Clone(d.outbox[:min(limit, len(d.outbox))]), ctx.Err()
+	from := slices.IndexFunc(d.outbox, func(e store.Entry) bool { return e.ID == after }) + 1
+	return slices.Clone(d.outbox[from:min(from+limit, len(d.outbox))]), d.mark, ctx.Err()
 }
 
-// TrimDesk removes published events.
-func (d *Desk) TrimDesk(ctx context.Context, ids []string) error {
+// TrimDesk implements desk.Store.
+func (d *Desk) TrimDesk(ctx context.Context, ids []string, from, to string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.outbox = slices.DeleteFunc(d.outbox, func(e store.Entry) bool { return slices.Contains(ids, e.ID) })
+	if d.mark == to {
+		return ctx.Err()
+	}
+	left := slices.DeleteFunc(slices.Clone(d.outbox), func(e store.Entry) bool { return slices.Contains(ids, e.ID) })
+	if d.mark != from || len(d.outbox)-len(left) != len(ids) {
+		return desk.ErrConflict
+	}
+	d.mark, d.outbox = to, left
 	return ctx.Err()
+}
+
+// SetBack makes the desk what a copy of it holds, as a failover to a replica that is
+// behind would. IDs of the outbox are not given twice.
+func (d *Desk) SetBack(to *Desk) {
+	was := to.Copy()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.token, d.shared, d.mqas, d.past, d.at, d.read = was.token, was.shared, was.mqas, was.past, was.at, was.read
+	d.answers, d.outbox, d.mark = was.answers, was.outbox, was.mark
+}
+
+// Copy is another desk that holds the same.
+func (d *Desk) Copy() *Desk {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return &Desk{
+		token: d.token, shared: d.shared, mqas: maps.Clone(d.mqas), past: maps.Clone(d.past), at: maps.Clone(d.at), read: maps.Clone(d.read),
+		answers: maps.Clone(d.answers), outbox: slices.Clone(d.outbox), entries: d.entries, mark: d.mark,
+	}
 }
 
 // ForgetDesk forgets accounts that left the desk before an instant.

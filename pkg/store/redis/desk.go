@@ -24,6 +24,7 @@ type deskKeys struct {
 	left      string // sorted set: account by when it left
 	positions string // hash: topic/partition → next offset
 	outbox    string // stream: a = account, v = value
+	mark      string // string: up to where the published log comes from this desk
 	answers   string // begins the name of a string for each idempotency key; expires
 }
 
@@ -31,18 +32,18 @@ func (k keys) desk() deskKeys {
 	p := k.base + ":{desk}:"
 	return deskKeys{
 		token: p + "token", shared: p + "shared", mqas: p + "mqas", past: p + "past", left: p + "left",
-		positions: p + "positions", outbox: p + "outbox", answers: p + "answer:",
+		positions: p + "positions", outbox: p + "outbox", mark: p + "mark", answers: p + "answer:",
 	}
 }
 
 // LoadDesk implements desk.Store, in one transaction.
 func (s *Store) LoadDesk(ctx context.Context) (desk.Snapshot, error) {
 	k := s.keys.desk()
-	var token, shared *goredis.StringCmd
+	var token, shared, mark *goredis.StringCmd
 	var mqas, positions *goredis.MapStringStringCmd
 	err := s.try(ctx, "load the desk", func() error {
 		_, err := s.client.TxPipelined(ctx, func(p goredis.Pipeliner) error {
-			token, shared = p.Get(ctx, k.token), p.Get(ctx, k.shared)
+			token, shared, mark = p.Get(ctx, k.token), p.Get(ctx, k.shared), p.Get(ctx, k.mark)
 			mqas, positions = p.HGetAll(ctx, k.mqas), p.HGetAll(ctx, k.positions)
 			return nil
 		})
@@ -51,7 +52,7 @@ func (s *Store) LoadDesk(ctx context.Context) (desk.Snapshot, error) {
 	if err != nil {
 		return desk.Snapshot{}, err
 	}
-	out := desk.Snapshot{Token: token.Val(), MQAs: map[string][]byte{}, Positions: map[string]int64{}}
+	out := desk.Snapshot{Token: token.Val(), MQAs: map[string][]byte{}, Positions: map[string]int64{}, Mark: mark.Val()}
 	if shared.Err() == nil {
 		out.Shared = []byte(shared.Val())
 	}
@@ -113,7 +114,7 @@ func (s *Store) CommitDesk(ctx context.Context, c desk.Commit) error {
 	if c.Answer != nil {
 		answer += c.Answer.Key
 	}
-	names := []string{k.token, k.shared, k.mqas, k.past, k.left, k.positions, k.outbox, answer}
+	names := []string{k.token, k.shared, k.mqas, k.past, k.left, k.positions, k.outbox, answer, k.mark}
 	args := deskWrites(c)
 	var reply string
 	err := s.try(ctx, "commit the desk", func() (err error) {
@@ -133,7 +134,14 @@ func (s *Store) CommitDesk(ctx context.Context, c desk.Commit) error {
 
 // deskWrites are the script's arguments.
 func deskWrites(c desk.Commit) []any {
-	args := []any{c.From, c.To, "SET", 2, 1, c.Shared}
+	args := []any{c.From, c.To, 0, "", "SET", 2, 1, c.Shared}
+	if c.Mark != nil {
+		args[2], args[3] = 1, c.Mark.From
+		args = append(args, "SET", 9, 1, c.Mark.To)
+	}
+	for _, id := range c.Trim {
+		args = append(args, "XDEL", 7, 1, id)
+	}
 	for account, value := range c.Put {
 		args = append(args, "HSET", 3, 2, account, value)
 	}
@@ -155,16 +163,48 @@ func deskWrites(c desk.Commit) []any {
 	return args
 }
 
-// DeskOutbox returns at most limit events of the desk that wait to be published, in
-// order.
-func (s *Store) DeskOutbox(ctx context.Context, limit int) ([]store.Entry, error) {
-	return s.entries(ctx, s.keys.desk().outbox, "-", limit)
+// DeskOutbox implements desk.Store, in one transaction.
+func (s *Store) DeskOutbox(ctx context.Context, after string, limit int) ([]store.Entry, string, error) {
+	k, start := s.keys.desk(), "-"
+	if after != "" {
+		start = "(" + after
+	}
+	var found *goredis.XMessageSliceCmd
+	var mark *goredis.StringCmd
+	err := s.try(ctx, "read the desk's outbox", func() error {
+		_, err := s.client.TxPipelined(ctx, func(p goredis.Pipeliner) error {
+			found, mark = p.XRangeN(ctx, k.outbox, start, "+", int64(limit)), p.Get(ctx, k.mark)
+			return nil
+		})
+		return unlessNil(err)
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	return entriesOf(found.Val()), mark.Val(), nil
 }
 
-// TrimDesk removes published events. IDs that are gone already are no error.
-func (s *Store) TrimDesk(ctx context.Context, ids []string) error {
-	_, err := s.trim(ctx, s.keys.desk().outbox, ids)
-	return err
+// TrimDesk implements desk.Store, by one script.
+func (s *Store) TrimDesk(ctx context.Context, ids []string, from, to string) error {
+	k := s.keys.desk()
+	args := []any{from, to}
+	for _, id := range ids {
+		args = append(args, id)
+	}
+	var reply string
+	err := s.try(ctx, "trim the desk's outbox", func() (err error) {
+		reply, err = s.client.EvalSha(ctx, s.scripts.deskTrim.sha, []string{k.mark, k.outbox}, args...).Text()
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case reply == "conflict":
+		return desk.ErrConflict
+	case reply != "ok" && reply != "done":
+		return unexpected(reply)
+	}
+	return nil
 }
 
 // forgetAtOnce keeps one call short.

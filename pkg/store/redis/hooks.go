@@ -122,9 +122,19 @@ func (h *Hooks) Add(ctx context.Context, endpoint string, now int64, entries []w
 
 // Claim implements webhook.Queue.
 func (h *Hooks) Claim(ctx context.Context, endpoint string, now, until int64, limit int) ([]webhook.Entry, error) {
+	return h.claim(ctx, endpoint, now, until, limit, "")
+}
+
+// ClaimBatch implements webhook.Queue.
+func (h *Hooks) ClaimBatch(ctx context.Context, endpoint string, now, until int64, limit int, wait int64) ([]webhook.Entry, error) {
+	return h.claim(ctx, endpoint, now, until, limit, wait)
+}
+
+// claim takes what is due; wait is empty where each entry is sent alone.
+func (h *Hooks) claim(ctx context.Context, endpoint string, now, until int64, limit int, wait any) ([]webhook.Entry, error) {
 	var found []string
 	err := h.s.try(ctx, "claim events", func() (err error) {
-		found, err = h.s.client.EvalSha(ctx, h.s.scripts.hookClaim.sha, h.keys(endpoint), now, until, limit).StringSlice()
+		found, err = h.s.client.EvalSha(ctx, h.s.scripts.hookClaim.sha, h.keys(endpoint), now, until, limit, wait).StringSlice()
 		return err
 	})
 	if err != nil {
@@ -138,9 +148,11 @@ func (h *Hooks) Claim(ctx context.Context, endpoint string, now, until int64, li
 		}
 		e.Value = []byte(found[i+1])
 		if tries := found[i+2]; tries != "" {
-			if _, err := fmt.Sscan(tries, &e.Attempts, &e.First); err != nil {
+			numbers, batch, _ := strings.Cut(tries, "/")
+			if _, err := fmt.Sscan(numbers, &e.Attempts, &e.First); err != nil {
 				return nil, unexpected(tries)
 			}
+			e.Batch = batch
 		}
 		out = append(out, e)
 	}
@@ -148,18 +160,26 @@ func (h *Hooks) Claim(ctx context.Context, endpoint string, now, until int64, li
 }
 
 // Done implements webhook.Queue.
-func (h *Hooks) Done(ctx context.Context, endpoint string, now int64, e webhook.Entry) error {
-	return h.s.try(ctx, "remove an event", func() error {
-		return h.s.client.EvalSha(ctx, h.s.scripts.hookDone.sha, h.keys(endpoint), group(e.Key), member(&e), now).Err()
+func (h *Hooks) Done(ctx context.Context, endpoint string, now int64, entries ...webhook.Entry) error {
+	return h.s.pipe(ctx, "remove events", func(p goredis.Pipeliner) {
+		for _, e := range entries {
+			p.EvalSha(ctx, h.s.scripts.hookDone.sha, h.keys(endpoint), group(e.Key), member(&e), now)
+		}
 	})
 }
 
 // Later implements webhook.Queue.
-func (h *Hooks) Later(ctx context.Context, endpoint string, at int64, e webhook.Entry) error {
-	return h.s.try(ctx, "keep an event for later", func() error {
+func (h *Hooks) Later(ctx context.Context, endpoint string, at int64, entries ...webhook.Entry) error {
+	return h.s.try(ctx, "keep events for later", func() error {
 		_, err := h.s.client.TxPipelined(ctx, func(p goredis.Pipeliner) error {
-			p.HSet(ctx, h.tries(endpoint), group(e.Key), fmt.Sprint(e.Attempts, " ", e.First))
-			p.ZAddXX(ctx, h.due(endpoint), goredis.Z{Score: float64(at), Member: group(e.Key)})
+			for _, e := range entries {
+				tries := fmt.Sprint(e.Attempts, " ", e.First)
+				if e.Batch != "" {
+					tries += "/" + e.Batch
+				}
+				p.HSet(ctx, h.tries(endpoint), group(e.Key), tries)
+				p.ZAddXX(ctx, h.due(endpoint), goredis.Z{Score: float64(at), Member: group(e.Key)})
+			}
 			return nil
 		})
 		return err

@@ -127,6 +127,7 @@ func testQueues(t *testing.T, cfg redis.Config) {
 	if err := q.Done(ctx, "crm", 270, entry("a", 10)); err != nil {
 		t.Fatal(err)
 	}
+	batches(t, q)
 	if depths, err := q.Depths(ctx, []string{"crm", "other"}); err != nil || depths[0] != (webhook.Depth{}) || depths[1] != (webhook.Depth{}) {
 		t.Errorf("depths %v, %v", depths, err)
 	}
@@ -137,4 +138,47 @@ func testQueues(t *testing.T, cfg redis.Config) {
 	if got, err := q.Statuses(ctx); err != nil || got["crm"] != want || len(got) != 1 {
 		t.Errorf("statuses %v, %v", got, err)
 	}
+}
+
+// What failed together is due together; others fill up, or wait.
+func batches(t *testing.T, q *redis.Hooks) {
+	t.Helper()
+	entry := func(key string, seq uint64) webhook.Entry {
+		return webhook.Entry{Topic: "tier-changes", Key: key, Seq: seq, Value: []byte(key)}
+	}
+	add := func(now int64, entries ...webhook.Entry) {
+		t.Helper()
+		if err := q.Add(t.Context(), "bulk", now, entries); err != nil {
+			t.Fatal(err)
+		}
+	}
+	claim := func(now, until int64, want ...webhook.Entry) {
+		t.Helper()
+		got, err := q.ClaimBatch(t.Context(), "bulk", now, until, 3, 50)
+		if err != nil || len(got)+len(want) > 0 && !reflect.DeepEqual(got, want) {
+			t.Errorf("at %d: got %+v, %v, want %+v", now, got, err, want)
+		}
+	}
+	add(100, entry("a", 1), entry("a", 2), entry("b", 1))
+	claim(149, 500) // it may fill up
+	claim(150, 500, entry("a", 1), entry("b", 1))
+	a, b := entry("a", 1), entry("b", 1)
+	for _, e := range []*webhook.Entry{&a, &b} {
+		e.Attempts, e.First, e.Batch = 1, 150, "msg_x"
+	}
+	if err := q.Later(t.Context(), "bulk", 300, a, b); err != nil {
+		t.Fatal(err)
+	}
+	add(200, entry("c", 1), entry("d", 1), entry("e", 1), entry("f", 1))
+	claim(210, 500, entry("c", 1), entry("d", 1), entry("e", 1)) // it is full
+	claim(300, 500, a, b)                                        // these alone, and before what came earlier
+	claim(301, 500, entry("f", 1))
+	if err := q.Done(t.Context(), "bulk", 400, a, b, entry("c", 1), entry("d", 1), entry("e", 1), entry("f", 1)); err != nil {
+		t.Fatal(err)
+	}
+	claim(450, 500, entry("a", 2))
+	if err := q.Done(t.Context(), "bulk", 451, entry("a", 2)); err != nil {
+		t.Fatal(err)
+	}
+	claim(1000, 2000)
 }

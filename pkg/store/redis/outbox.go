@@ -33,15 +33,19 @@ func (s *Store) entries(ctx context.Context, stream, start string, limit int) ([
 	if err != nil {
 		return nil, err
 	}
-	out := make([]store.Entry, len(found.Val()))
-	for i, m := range found.Val() {
+	return entriesOf(found.Val()), nil
+}
+
+func entriesOf(found []goredis.XMessage) []store.Entry {
+	out := make([]store.Entry, len(found))
+	for i, m := range found {
 		account, _ := m.Values["a"].(string)
 		value, _ := m.Values["v"].(string)
 		text, _ := m.Values["t"].(string)
 		appended, _ := strconv.ParseInt(text, 10, 64) // 0 where there is none
 		out[i] = store.Entry{ID: m.ID, Account: account, Value: []byte(value), Appended: appended}
 	}
-	return out, nil
+	return out
 }
 
 // trimChunk keeps one command short.

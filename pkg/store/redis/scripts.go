@@ -19,6 +19,9 @@ var loadSource string
 //go:embed lua/desk.lua
 var deskSource string
 
+//go:embed lua/desk_trim.lua
+var deskTrimSource string
+
 //go:embed lua/generation.lua
 var generationSource string
 
@@ -60,7 +63,7 @@ type script struct{ source, sha string }
 
 // scripts are all that a Store calls.
 type scripts struct {
-	commit, accounts, generation, meta, acquire, release, aliasClaim, aliasRelease, names, model, userSwap, desk, ledger, hookClaim, hookDone script
+	commit, accounts, generation, meta, acquire, release, aliasClaim, aliasRelease, names, model, userSwap, desk, deskTrim, ledger, hookClaim, hookDone script
 }
 
 // newScripts prepares the sources. Real servers get them with the shebang: with
@@ -79,7 +82,7 @@ func newScripts(embedded bool) scripts {
 		commit: prepare(commitSource), accounts: prepare(loadSource), generation: prepare(generationSource), meta: prepare(metaSource),
 		acquire: prepare(acquireSource), release: prepare(releaseSource),
 		aliasClaim: prepare(aliasClaimSource), aliasRelease: prepare(aliasReleaseSource),
-		names: prepare(namesSource), model: prepare(modelSource), userSwap: prepare(userSwapSource), desk: prepare(deskSource),
+		names: prepare(namesSource), model: prepare(modelSource), userSwap: prepare(userSwapSource), desk: prepare(deskSource), deskTrim: prepare(deskTrimSource),
 		ledger: prepare(ledgerSource), hookClaim: prepare(hookClaimSource), hookDone: prepare(hookDoneSource),
 	}
 }
@@ -87,7 +90,7 @@ func newScripts(embedded bool) scripts {
 func (s scripts) all() []script {
 	return []script{
 		s.commit, s.accounts, s.generation, s.meta, s.acquire, s.release, s.aliasClaim, s.aliasRelease, s.names, s.model,
-		s.userSwap, s.desk, s.ledger, s.hookClaim, s.hookDone,
+		s.userSwap, s.desk, s.deskTrim, s.ledger, s.hookClaim, s.hookDone,
 	}
 }
 

@@ -15,8 +15,6 @@ import (
 // Desk is a desk.Store with its outbox.
 type Desk interface {
 	desk.Store
-	DeskOutbox(ctx context.Context, limit int) ([]store.Entry, error)
-	TrimDesk(ctx context.Context, ids []string) error
 	ForgetDesk(ctx context.Context, before int64) (int, error)
 }
 
@@ -29,6 +27,7 @@ func RunDesk(t *testing.T, fresh func(t *testing.T) func() Desk) {
 		"another in between is a conflict":     deskConflict,
 		"a repeated commit is done once":       deskRepeated,
 		"the outbox keeps its order":           deskOutbox,
+		"the mark is held":                     deskMark,
 		"accounts that left long ago are gone": deskForgets,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -113,20 +112,53 @@ func deskOutbox(t *testing.T, open func() Desk) {
 	commitDesk(t, d, firstCommit())
 	commitDesk(t, d, desk.Commit{From: "t1", To: "t2", Shared: []byte("{}"), Outbox: []desk.Message{{Account: "a/x", Value: []byte("e3")}}})
 	entries := wantEvents(t, d, "e1", "e2", "e3")
-	if few, err := d.DeskOutbox(t.Context(), 2); err != nil || len(few) != 2 || few[0].Account != "a/x" {
-		t.Errorf("got %v, %v", few, err)
+	if few, mark, err := d.DeskOutbox(t.Context(), "", 2); err != nil || len(few) != 2 || few[0].Account != "a/x" || mark != "" {
+		t.Errorf("got %v, %q, %v", few, mark, err)
 	}
-	for range 2 { // the second finds them gone
-		if err := d.TrimDesk(t.Context(), []string{entries[0].ID, entries[1].ID}); err != nil {
+	if rest, _, err := d.DeskOutbox(t.Context(), entries[0].ID, 2); err != nil || len(rest) != 2 || rest[0].ID != entries[1].ID {
+		t.Errorf("got %v, %v", rest, err)
+	}
+	for range 2 { // the second finds it done
+		if err := d.TrimDesk(t.Context(), []string{entries[0].ID, entries[1].ID}, "", "m1"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	wantEvents(t, d, "e3")
 }
 
+// Nothing is trimmed, or committed with a mark, beside another mark than was seen; and
+// what is gone already tells that the store was set back.
+func deskMark(t *testing.T, open func() Desk) {
+	d := open()
+	commitDesk(t, d, firstCommit())
+	entries := wantEvents(t, d, "e1", "e2")
+	first, second := entries[0].ID, entries[1].ID
+	if err := d.TrimDesk(t.Context(), []string{first}, "", "m1"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ id, from string }{{second, ""}, {second, "m0"}, {first, "m1"}} {
+		if err := d.TrimDesk(t.Context(), []string{c.id}, c.from, "m2"); !errors.Is(err, desk.ErrConflict) {
+			t.Errorf("trim %v: got %v, want a conflict", c, err)
+		}
+	}
+	err := d.CommitDesk(t.Context(), desk.Commit{From: "t1", To: "t2", Shared: []byte("{}"), Trim: []string{second}, Mark: &desk.MarkMove{From: "m0", To: "m2"}})
+	if !errors.Is(err, desk.ErrConflict) {
+		t.Errorf("commit: got %v, want a conflict", err)
+	}
+	wantEvents(t, d, "e2")
+	commitDesk(t, d, desk.Commit{
+		From: "t1", To: "t2", Shared: []byte("{}"), Trim: []string{second}, Mark: &desk.MarkMove{From: "m1", To: "m2"},
+		Outbox: []desk.Message{{Account: "b", Value: []byte("e4")}},
+	})
+	wantEvents(t, d, "e4")
+	if s, err := open().LoadDesk(t.Context()); err != nil || s.Mark != "m2" {
+		t.Errorf("got %v, %v", s, err)
+	}
+}
+
 func wantEvents(t *testing.T, d Desk, want ...string) []store.Entry {
 	t.Helper()
-	entries, err := d.DeskOutbox(t.Context(), 100)
+	entries, _, err := d.DeskOutbox(t.Context(), "", 100)
 	if err != nil {
 		t.Fatal(err)
 	}
