@@ -39,7 +39,8 @@ func (s *Store) entries(ctx context.Context, stream, start string, limit int) ([
 		value, _ := m.Values["v"].(string)
 		text, _ := m.Values["t"].(string)
 		appended, _ := strconv.ParseInt(text, 10, 64) // 0 where there is none
-		out[i] = store.Entry{ID: m.ID, Account: account, Value: []byte(value), Appended: appended}
+		trace, _ := m.Values["w"].(string)
+		out[i] = store.Entry{ID: m.ID, Account: account, Value: []byte(value), Appended: appended, Trace: trace}
 	}
 	return out, nil
 }

@@ -1,0 +1,110 @@
+package tracing
+
+import (
+	"context"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Place is where an event lies in Kafka.
+type Place struct {
+	Topic     string
+	Partition int
+	Offset    int64
+}
+
+// Event names an event; Account is empty where it is found only later.
+type Event struct{ ID, Source, Type, Account string }
+
+// Span follows one event from its record until its effect is stored. It may be told
+// things by several goroutines, one after the other.
+type Span struct {
+	span  trace.Span // nil: the trace is passed on, and not recorded
+	trace Trace
+}
+
+// Join begins the span of an event that was fetched at an instant, as part of the
+// producer's trace if the record's headers name one. It returns nil where there is
+// nothing to follow or to pass on.
+func (t *Tracer) Join(parent, state string, at Place, e Event, fetched time.Time) *Span {
+	from := trace.SpanContext{}
+	if parent != "" {
+		from = remote(parent, state)
+	}
+	switch {
+	case from.IsValid() && !from.IsSampled():
+		return &Span{trace: traceOf(from)}
+	case !from.IsValid() && rand.Float64() >= t.config.Sample:
+		return nil
+	}
+	attributes := append(t.consumed(at), semconv.CloudEventsEventID(e.ID), semconv.CloudEventsEventSource(e.Source), semconv.CloudEventsEventType(e.Type))
+	if e.Account != "" {
+		attributes = append(attributes, accountKey.String(e.Account))
+	}
+	_, span := t.tracer.Start(trace.ContextWithRemoteSpanContext(context.Background(), from), "process "+at.Topic,
+		trace.WithSpanKind(trace.SpanKindConsumer), trace.WithTimestamp(fetched), trace.WithAttributes(attributes...))
+	return &Span{span: span, trace: traceOf(span.SpanContext())}
+}
+
+// accountKey is Tidemark's own attribute: the account of a span.
+const accountKey = attribute.Key("tidemark.account")
+
+// consumed are the attributes of a span about a record that was read.
+func (t *Tracer) consumed(at Place) []attribute.KeyValue {
+	return []attribute.KeyValue{
+		semconv.MessagingSystemKafka, semconv.MessagingOperationTypeProcess, semconv.MessagingOperationName("process"),
+		semconv.MessagingConsumerGroupName(t.config.Group), semconv.MessagingDestinationName(at.Topic),
+		semconv.MessagingDestinationPartitionID(strconv.Itoa(at.Partition)), semconv.MessagingKafkaOffset(int(at.Offset)),
+	}
+}
+
+// Trace is what goes on with what the event leads to.
+func (s *Span) Trace() Trace { return s.trace }
+
+// Scored notes that the event was applied to its account. It may be noted again: who
+// was overtaken by another writer applies again.
+func (s *Span) Scored() {
+	if s.span != nil {
+		s.span.AddEvent("scored")
+	}
+}
+
+// Stored ends the span: what the event did is stored.
+func (s *Span) Stored() {
+	if s.span != nil {
+		s.span.End()
+	}
+}
+
+// Refused tells of a record of a sampled trace that could not be used: its dead letter
+// was acknowledged just now. Only producers' traces have such a span.
+func (t *Tracer) Refused(parent, state string, at Place, reason string) {
+	from := remote(parent, state)
+	if !from.IsSampled() {
+		return
+	}
+	_, span := t.tracer.Start(trace.ContextWithRemoteSpanContext(context.Background(), from), "process "+at.Topic,
+		trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(append(t.consumed(at), semconv.ErrorTypeKey.String(reason))...))
+	span.SetStatus(codes.Error, "dead letter: "+reason)
+	span.End()
+}
+
+// Published tells of a message that carried a trace: taken from its outbox at an
+// instant, and acknowledged just now.
+func (t *Tracer) Published(of Trace, topic, key string, taken time.Time) {
+	from := of.context()
+	if !from.IsSampled() {
+		return
+	}
+	_, span := t.tracer.Start(trace.ContextWithRemoteSpanContext(context.Background(), from), "send "+topic,
+		trace.WithSpanKind(trace.SpanKindProducer), trace.WithTimestamp(taken), trace.WithAttributes(
+			semconv.MessagingSystemKafka, semconv.MessagingOperationTypeSend, semconv.MessagingOperationName("send"),
+			semconv.MessagingDestinationName(topic), accountKey.String(key)))
+	span.End()
+}
