@@ -10,7 +10,8 @@ GOLANGCI         := $(CACHE)/bin/golangci-lint-$(GOLANGCI_VERSION)
 
 HELM_VERSION       := v3.22.0
 HELM               := $(CACHE)/bin/helm-$(HELM_VERSION)
-GORELEASER_VERSION := v2.18.2
+# The newest that is built by the Go of go.mod.
+GORELEASER_VERSION := v2.17.0
 
 # Real servers and race-enabled tests are heavy: two packages at a time.
 PACKAGES  ?= ./...
