@@ -50,7 +50,8 @@ func (t *tracer) close(ctx context.Context) {
 // followed is the letter of an input that is traced. It goes the way of letters, so
 // that the many inputs that are not need no room for it.
 type followed struct {
-	span   *tracing.Span
+	span   tracing.Span
+	at     tracing.Place
 	letter any // that of the input itself, nil for most
 }
 
@@ -74,26 +75,21 @@ func (t *tracer) decoding(decode source.Decode) source.Decode {
 			return d
 		}
 		parent, state := traceOf(r.Headers)
-		at := tracing.Place{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
 		for _, e := range d.Events {
-			span := t.begin(parent, state, at, e, fetched)
+			if engine.IsCanary(e) {
+				continue
+			}
+			span := t.Join(parent, state, fetched)
 			if span == nil {
 				continue
 			}
 			if d.Spare == nil {
 				d.Spare = make(map[*scoring.Event]any, len(d.Events))
 			}
-			d.Spare[e] = &followed{span, d.Spare[e]}
+			d.Spare[e] = &followed{*span, tracing.Place{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}, d.Spare[e]}
 		}
 		return d
 	}
-}
-
-func (t *tracer) begin(parent, state string, at tracing.Place, e *scoring.Event, fetched time.Time) *tracing.Span {
-	if engine.IsCanary(e) {
-		return nil
-	}
-	return t.Join(parent, state, at, tracing.Event{ID: e.ID, Source: e.Source, Type: e.Type, Account: e.Account}, fetched)
 }
 
 // traceOf is the W3C trace context of a record's headers, empty where there is none.
@@ -110,17 +106,21 @@ func traceOf[H source.Header | sink.Header](headers []H) (parent, state string) 
 }
 
 // scored is the engine's hook, nil where nothing is traced.
-func (t *tracer) scored() func(*engine.Input) string {
+func (t *tracer) scored() func(*engine.Input, []engine.Message) {
 	if t == nil {
 		return nil
 	}
-	return func(in *engine.Input) string {
+	return func(in *engine.Input, led []engine.Message) {
 		f, ok := in.Letter.(*followed)
 		if !ok {
-			return ""
+			return
 		}
 		f.span.Scored()
-		return string(f.span.Trace())
+		for i := range led {
+			if led[i].Appended != 0 {
+				led[i].Trace = string(f.span.Trace())
+			}
+		}
 	}
 }
 
@@ -133,18 +133,23 @@ func (t *tracer) stored(first func(*source.Batch, int64)) func(*source.Batch, in
 		first(batch, watermark)
 		now := t.fresh.now()
 		for i := range batch.Inputs {
-			switch letter := batch.Inputs[i].Dead.(type) {
+			switch in := &batch.Inputs[i]; letter := in.Dead.(type) {
 			case *followed:
-				letter.span.Stored()
-				t.fresh.scored.Exemplify(now-batch.Inputs[i].Event.Arrived, exemplar(letter.span.Trace(), now))
+				t.end(letter, in.Event, now)
 			case *sink.DeadLetter:
-				if batch.Inputs[i].Event == nil {
+				if in.Event == nil {
 					parent, state := traceOf(letter.Headers)
 					t.Refused(parent, state, tracing.Place{Topic: letter.Topic, Partition: letter.Partition, Offset: letter.Offset}, letter.Reason)
 				}
 			}
 		}
 	}
+}
+
+// end ends the span of an event that is stored.
+func (t *tracer) end(f *followed, e *scoring.Event, now int64) {
+	t.Stored(&f.span, f.at, tracing.Event{ID: e.ID, Source: e.Source, Type: e.Type, Account: e.Account})
+	t.fresh.scored.Exemplify(now-e.Arrived, exemplar(&f.span, now))
 }
 
 // published is the relay's hook, nil where nothing is traced.
@@ -169,9 +174,12 @@ func (t *tracer) published() func([]relay.Entry, time.Time) {
 	}
 }
 
-// exemplar names a trace to who looks at a histogram, nil where nobody recorded it.
-func exemplar(trace tracing.Trace, now int64) *prometheus.Exemplar {
-	traceID, spanID, ok := trace.Sampled()
+// exemplar names a trace to who looks at a histogram, nil where nobody records it.
+func exemplar(of interface {
+	Sampled() (traceID, spanID string, ok bool)
+}, now int64,
+) *prometheus.Exemplar {
+	traceID, spanID, ok := of.Sampled()
 	if !ok {
 		return nil
 	}

@@ -213,8 +213,8 @@ func (l *lane) applyOne(ctx context.Context, w *work, t *touched, e *entry, in *
 	if err := l.note(w, t, e, &out, ev.Arrived); err != nil {
 		return err
 	}
-	if in.Letter != nil {
-		l.trace(w, in, first)
+	if in.Letter != nil && l.e.hooks.Scored != nil {
+		l.e.hooks.Scored(in, w.step.Outbox[first:])
 	}
 	return nil
 }

@@ -101,8 +101,9 @@ type Hooks struct {
 	Refuse func(ctx context.Context, in *Input, why string) error
 	// Scored is called for an input with a Letter once it is applied, before it is
 	// stored, and again where it is applied again; by several goroutines, though for one
-	// input by one at a time. What it returns is the Message.Trace of what the input led to.
-	Scored func(in *Input) (trace string)
+	// input by one at a time. It may set the Trace of the messages that the input led to:
+	// those that have Appended; the others came by time before it.
+	Scored func(in *Input, led []Message)
 }
 
 // Engine scores. Process, Sweep, Assign and Checkpoint are for one goroutine.

@@ -11,9 +11,13 @@ func TestAMessageHasTheTraceOfTheInputThatLedToIt(t *testing.T) {
 	t.Parallel()
 	s := memory.New(shards)
 	var scored []string
-	e := setup{memory: s, hooks: engine.Hooks{Scored: func(in *engine.Input) string {
+	e := setup{memory: s, hooks: engine.Hooks{Scored: func(in *engine.Input, led []engine.Message) {
 		scored = append(scored, in.Event.ID)
-		return in.Letter.(string)
+		for i := range led {
+			if led[i].Appended != 0 {
+				led[i].Trace = in.Letter.(string)
+			}
+		}
 	}}}.engine(t)
 	assign(t, e, web)
 	first, plain, last := demo(web, 0, "acme.example", start), demo(web, 1, "other.example", start), visit(web, 2, "acme.example", start+10*day)

@@ -74,8 +74,12 @@ func (t Trace) context() trace.SpanContext {
 
 // Sampled is the ids of the trace and the span; false where there is none, or where
 // nobody records it.
-func (t Trace) Sampled() (traceID, spanID string, ok bool) {
-	c := t.context()
+func (t Trace) Sampled() (traceID, spanID string, ok bool) { return sampledIDs(t.context()) }
+
+// Sampled is the ids of the trace and the span; false where nobody records it.
+func (s *Span) Sampled() (traceID, spanID string, ok bool) { return sampledIDs(s.self) }
+
+func sampledIDs(c trace.SpanContext) (traceID, spanID string, ok bool) {
 	if !c.IsSampled() {
 		return "", "", false
 	}

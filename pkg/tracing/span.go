@@ -22,34 +22,55 @@ type Place struct {
 // Event names an event; Account is empty where it is found only later.
 type Event struct{ ID, Source, Type, Account string }
 
-// Span follows one event from its record until its effect is stored. It may be told
-// things by several goroutines, one after the other.
+// Span follows one event from its record until its effect is stored. Only then is it
+// made one of OpenTelemetry's: as many wait to be scored as events do, and may never be.
+// It may be told things by several goroutines, one after the other.
 type Span struct {
-	span  trace.Span // nil: the trace is passed on, and not recorded
-	trace Trace
+	parent  trace.SpanContext // the producer's; not valid where there is none
+	self    trace.SpanContext // the parent's, where nobody records it
+	fetched time.Time
+	scored  time.Time
 }
 
 // Join begins the span of an event that was fetched at an instant, as part of the
 // producer's trace if the record's headers name one. It returns nil where there is
 // nothing to follow or to pass on.
-func (t *Tracer) Join(parent, state string, at Place, e Event, fetched time.Time) *Span {
+func (t *Tracer) Join(parent, state string, fetched time.Time) *Span {
 	from := trace.SpanContext{}
 	if parent != "" {
 		from = remote(parent, state)
 	}
 	switch {
 	case from.IsValid() && !from.IsSampled():
-		return &Span{trace: traceOf(from)}
+		return &Span{parent: from, self: from}
 	case !from.IsValid() && rand.Float64() >= t.config.Sample:
 		return nil
+	}
+	return &Span{parent: from, self: child(from), fetched: fetched}
+}
+
+// Trace is what goes on with what the event leads to.
+func (s *Span) Trace() Trace { return traceOf(s.self) }
+
+// Scored notes that the event was applied to its account just now. It may be noted
+// again: who was overtaken by another writer applies again.
+func (s *Span) Scored() { s.scored = time.Now() }
+
+// Stored ends the span of an event: what it did is stored.
+func (t *Tracer) Stored(s *Span, at Place, e Event) {
+	if !s.self.IsSampled() || !t.room() {
+		return
 	}
 	attributes := append(t.consumed(at), semconv.CloudEventsEventID(e.ID), semconv.CloudEventsEventSource(e.Source), semconv.CloudEventsEventType(e.Type))
 	if e.Account != "" {
 		attributes = append(attributes, accountKey.String(e.Account))
 	}
-	_, span := t.tracer.Start(trace.ContextWithRemoteSpanContext(context.Background(), from), "process "+at.Topic,
-		trace.WithSpanKind(trace.SpanKindConsumer), trace.WithTimestamp(fetched), trace.WithAttributes(attributes...))
-	return &Span{span: span, trace: traceOf(span.SpanContext())}
+	_, span := t.tracer.Start(named(s.parent, s.self), "process "+at.Topic,
+		trace.WithSpanKind(trace.SpanKindConsumer), trace.WithTimestamp(s.fetched), trace.WithAttributes(attributes...))
+	if !s.scored.IsZero() {
+		span.AddEvent("scored", trace.WithTimestamp(s.scored))
+	}
+	span.End()
 }
 
 // accountKey is Tidemark's own attribute: the account of a span.
@@ -64,29 +85,14 @@ func (t *Tracer) consumed(at Place) []attribute.KeyValue {
 	}
 }
 
-// Trace is what goes on with what the event leads to.
-func (s *Span) Trace() Trace { return s.trace }
-
-// Scored notes that the event was applied to its account. It may be noted again: who
-// was overtaken by another writer applies again.
-func (s *Span) Scored() {
-	if s.span != nil {
-		s.span.AddEvent("scored")
-	}
-}
-
-// Stored ends the span: what the event did is stored.
-func (s *Span) Stored() {
-	if s.span != nil {
-		s.span.End()
-	}
-}
-
 // Refused tells of a record of a sampled trace that could not be used: its dead letter
 // was acknowledged just now. Only producers' traces have such a span.
 func (t *Tracer) Refused(parent, state string, at Place, reason string) {
+	if parent == "" {
+		return
+	}
 	from := remote(parent, state)
-	if !from.IsSampled() {
+	if !from.IsSampled() || !t.room() {
 		return
 	}
 	_, span := t.tracer.Start(trace.ContextWithRemoteSpanContext(context.Background(), from), "process "+at.Topic,
@@ -99,7 +105,7 @@ func (t *Tracer) Refused(parent, state string, at Place, reason string) {
 // instant, and acknowledged just now.
 func (t *Tracer) Published(of Trace, topic, key string, taken time.Time) {
 	from := of.context()
-	if !from.IsSampled() {
+	if !from.IsSampled() || !t.room() {
 		return
 	}
 	_, span := t.tracer.Start(trace.ContextWithRemoteSpanContext(context.Background(), from), "send "+topic,

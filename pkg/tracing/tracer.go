@@ -79,9 +79,19 @@ func New(ctx context.Context, c Config, m *Metrics, log zerolog.Logger) (*Tracer
 	s := newSender(exporter, m, log.With().Str("component", "tracing").Logger())
 	batches := sdk.NewBatchSpanProcessor(s, sdk.WithMaxQueueSize(c.Queue), sdk.WithMaxExportBatchSize(min(batchSpans, c.Queue)),
 		sdk.WithBatchTimeout(batchWait), sdk.WithExportTimeout(sendTimeout))
-	provider := sdk.NewTracerProvider(sdk.WithResource(whose), sdk.WithSampler(sdk.AlwaysSample()),
+	provider := sdk.NewTracerProvider(sdk.WithResource(whose), sdk.WithSampler(sdk.AlwaysSample()), sdk.WithIDGenerator(ids{}),
 		sdk.WithSpanProcessor(&bounded{SpanProcessor: batches, sender: s, most: int64(c.Queue)}))
 	return &Tracer{config: c, provider: provider, tracer: provider.Tracer("tidemark"), sender: s}, nil
+}
+
+// room reports whether a span has room in the queue; one that has not is counted, and
+// not even made.
+func (t *Tracer) room() bool {
+	if t.sender.waiting.Load() < int64(t.config.Queue) {
+		return true
+	}
+	t.sender.metrics.dropped.Inc()
+	return false
 }
 
 // target is the URL that spans are posted to.

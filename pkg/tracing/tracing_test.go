@@ -62,9 +62,9 @@ func TestAnEventIsFollowedInItsProducersTrace(t *testing.T) {
 	c := tracingtest.Start(t)
 	tracer, _ := newTracer(t, Config{Endpoint: c.URL, Group: "g", Namespace: "ns", Instance: "one"})
 	began := time.Now().Add(-time.Second)
-	span := tracer.Join(sampled, "vendor=1", place, visit, began)
+	span := tracer.Join(sampled, "vendor=1", began)
 	span.Scored()
-	span.Stored()
+	tracer.Stored(span, place, visit)
 	tracer.Published(span.Trace(), "tier-changes", "acme.example", began)
 	tracer.Refused(sampled, "", place, "bad_time")
 	tracer.Close(t.Context())
@@ -106,9 +106,9 @@ func TestWhatIsNotSampledIsPassedOn(t *testing.T) {
 	t.Parallel()
 	c := tracingtest.Start(t)
 	tracer, _ := newTracer(t, Config{Endpoint: c.URL, Sample: 1})
-	span := tracer.Join(passed, "vendor=1", place, visit, time.Now())
+	span := tracer.Join(passed, "vendor=1", time.Now())
 	span.Scored()
-	span.Stored()
+	tracer.Stored(span, place, visit)
 	tracer.Published(span.Trace(), "tier-changes", "acme.example", time.Now())
 	tracer.Refused(passed, "", place, "bad_time")
 	tracer.Published("", "tier-changes", "acme.example", time.Now())
@@ -125,10 +125,10 @@ func TestEventsWithoutATraceAreSampled(t *testing.T) {
 	defer none.Close(t.Context())
 	all, _ := newTracer(t, Config{Endpoint: c.URL, Sample: 1})
 	for _, parent := range []string{"", "00-zz-1-01", strings.Repeat("x", 1000), "00-" + strings.Repeat("0", 32) + "-b7ad6b7169203331-01"} {
-		if span := none.Join(parent, "", place, visit, time.Now()); span != nil {
+		if span := none.Join(parent, "", time.Now()); span != nil {
 			t.Errorf("%q is followed", parent)
 		}
-		all.Join(parent, "a=b", place, visit, time.Now()).Stored()
+		all.Stored(all.Join(parent, "a=b", time.Now()), place, visit)
 	}
 	all.Close(t.Context())
 	spans := c.Spans("process intent")
@@ -147,7 +147,7 @@ func TestALongStateIsLeftOut(t *testing.T) {
 	tracer, _ := newTracer(t, Config{Endpoint: "http://127.0.0.1:1"})
 	defer tracer.Close(t.Context())
 	long := "a=" + strings.Repeat("x", 256)
-	if span := tracer.Join(passed, long+",b="+strings.Repeat("x", 256), place, visit, time.Now()); span.Trace() != passed {
+	if span := tracer.Join(passed, long+",b="+strings.Repeat("x", 256), time.Now()); span.Trace() != passed {
 		t.Errorf("got %q", span.Trace())
 	}
 }
@@ -161,7 +161,7 @@ func TestACollectorThatHangsHoldsUpNobody(t *testing.T) {
 	c.Hang()
 	tracer, l := newTracer(t, Config{Endpoint: c.URL, Queue: queue})
 	for range spans {
-		tracer.Join(sampled, "", place, visit, time.Now()).Stored()
+		tracer.Stored(tracer.Join(sampled, "", time.Now()), place, visit)
 	}
 	if dropped := testutil.ToFloat64(tracer.sender.metrics.dropped); dropped < spans-queue-1 {
 		t.Errorf("%v of %d spans are dropped although the queue holds %d", dropped, spans, queue)
@@ -182,7 +182,7 @@ func TestAnOutageIsTwoLines(t *testing.T) {
 	c.Answer(http.StatusBadRequest)
 	tracer, l := newTracer(t, Config{Endpoint: c.URL})
 	flush := func(name string) {
-		tracer.Join(sampled, "", place, Event{ID: name}, time.Now()).Stored()
+		tracer.Stored(tracer.Join(sampled, "", time.Now()), place, Event{ID: name})
 		if err := tracer.provider.ForceFlush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -211,7 +211,7 @@ func TestCloseIsForAll(t *testing.T) {
 	none.Close(t.Context())
 	tracer, l := newTracer(t, Config{Endpoint: "http://127.0.0.1:1"})
 	tracer.Close(t.Context())
-	tracer.Join(sampled, "", place, visit, time.Now()).Stored() // after the end: nothing happens
+	tracer.Stored(tracer.Join(sampled, "", time.Now()), place, visit) // after the end: nothing happens
 	if lines := l.all(); len(lines) != 0 {
 		t.Errorf("got %q", lines)
 	}
