@@ -234,9 +234,13 @@ func alertsOfRedis(t *testing.T, table *alertTable) {
 	done(t, r.Restart())
 	v.resolves(alerts...)
 	command(t, r, "CONFIG", "SET", "maxmemory", "1")
-	v.fires("Redis out of memory: it refuses writes", "TidemarkStoreFails")
+	v.fires("Redis out of memory: it refuses writes", "TidemarkStoreFails", "TidemarkRedisFilling")
 	command(t, r, "CONFIG", "SET", "maxmemory", "0")
-	v.resolves("TidemarkStoreFails")
+	v.resolves("TidemarkStoreFails", "TidemarkRedisFilling")
+	command(t, r, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+	v.fires("somebody lets Redis evict", "TidemarkRedisMayEvict")
+	command(t, r, "CONFIG", "SET", "maxmemory-policy", "noeviction")
+	v.resolves("TidemarkRedisMayEvict")
 	tr.stop()
 }
 

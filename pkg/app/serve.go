@@ -73,6 +73,7 @@ type service struct {
 	pump      *pump
 	letters   *watchedLetters
 	keeper    *lag.Keeper
+	room      *redisRoom // nil with the in-process Redis
 	web       *web
 	routing   *routing // nil: MQAs are not routed
 
@@ -177,6 +178,9 @@ func (s *service) open(ctx context.Context) error {
 	}
 	if err := s.openKeeper(); err != nil {
 		return err
+	}
+	if !s.opts.Embedded {
+		s.room = newRedisRoom(s.store, s.registry, s.log)
 	}
 	if err := s.openRouting(); err != nil {
 		return err
@@ -426,6 +430,9 @@ func (s *service) run(ctx context.Context) error {
 	group.Go(func() error { return s.listen(failed) })
 	group.Go(func() error { return s.keeper.Run(failed) })
 	group.Go(func() error { return s.canary.Run(failed) })
+	if s.room != nil {
+		group.Go(func() error { return s.room.Run(failed) })
+	}
 	if s.routing != nil {
 		group.Go(func() error { return s.routing.Run(failed) })
 	}
