@@ -173,7 +173,7 @@ func (s *service) open(ctx context.Context) error {
 	if err := s.openRelay(ctx); err != nil {
 		return err
 	}
-	if err := s.openSource(); err != nil {
+	if err := s.openSource(); err != nil { //nolint:contextcheck // a trace's context is a value, it ends nothing
 		return err
 	}
 	if err := s.openKeeper(); err != nil {
@@ -313,7 +313,7 @@ func (s *service) openRelay(ctx context.Context) error {
 	s.relay, err = relay.New(relay.Config{
 		Topics: relay.Topics{Changes: t.TierChanges, Tiers: t.AccountTiers},
 		Shards: s.store.Shards(), Owns: s.leases.Owns, PublishTimeout: relayMargin,
-		Hooks: relay.Hooks{Published: s.fresh.acknowledged, Traced: s.tracer.published()},
+		Hooks: relay.Hooks{Published: s.fresh.acknowledged, Traced: s.tracer.published()}, //nolint:contextcheck // a trace's context is a value, it ends nothing
 	}, gate, s.publisher, s.log)
 	return err
 }

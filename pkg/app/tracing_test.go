@@ -126,8 +126,10 @@ func BenchmarkTracing(b *testing.B) {
 		name, endpoint string
 		in             *source.Record
 	}{
-		{"off", "", record(traceparent("01"))}, {"on/no trace", c.URL, record()},
-		{"on/not sampled", c.URL, record(traceparent("00"))}, {"on/sampled", c.URL, record(traceparent("01"))},
+		{"off", "", record(traceparent("01"))},
+		{"on/no trace", c.URL, record()},
+		{"on/not sampled", c.URL, record(traceparent("00"))},
+		{"on/sampled", c.URL, record(traceparent("01"))},
 	} {
 		b.Run(of.name, func(b *testing.B) {
 			f := way(b, of.endpoint, 0)

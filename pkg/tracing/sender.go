@@ -35,7 +35,7 @@ func newSender(to sdk.SpanExporter, m *Metrics, log zerolog.Logger) *sender {
 func (s *sender) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(s.life, cancel)()
+	defer context.AfterFunc(s.life, cancel)() //nolint:contextcheck // the SDK's context does not end when we do
 	err := s.SpanExporter.ExportSpans(ctx, spans)
 	s.waiting.Add(int64(-len(spans)))
 	s.metrics.count(err, len(spans))
