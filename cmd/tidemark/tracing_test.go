@@ -78,9 +78,15 @@ func TestATierChangeCarriesTheTraceOfItsEvent(t *testing.T) {
 		"quiet.example": "00-" + quietTrace + "-b7ad6b7169203331-00 vendor=1",
 		"plain.example": " ",
 	}
+	documented := readAsyncAPI(t).at("components", "messages", "tierChanged", "headers", "properties")
 	for _, topic := range []string{topics.TierChanges, topics.AccountTiers} {
 		messages := w.read(topic)
 		for _, m := range messages {
+			for _, h := range m.Headers {
+				if documented[h.Key] == nil {
+					t.Errorf("%s: the header %s is not in asyncapi.yaml", topic, h.Key)
+				}
+			}
 			if got := headerOf(m, "traceparent") + " " + headerOf(m, "tracestate"); got != want[string(m.Key)] {
 				t.Errorf("%s: %s has the trace %q, want %q", topic, m.Key, got, want[string(m.Key)])
 			}
