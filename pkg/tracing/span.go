@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -61,9 +62,11 @@ func (t *Tracer) Stored(s *Span, at Place, e Event) {
 	if !s.self.IsSampled() || !t.room() {
 		return
 	}
-	attributes := append(t.consumed(at), semconv.CloudEventsEventID(e.ID), semconv.CloudEventsEventSource(e.Source), semconv.CloudEventsEventType(e.Type))
+	// Copies: the texts are parts of larger ones, which a span that waits must not hold.
+	attributes := append(t.consumed(at), semconv.CloudEventsEventID(strings.Clone(e.ID)),
+		semconv.CloudEventsEventSource(strings.Clone(e.Source)), semconv.CloudEventsEventType(strings.Clone(e.Type)))
 	if e.Account != "" {
-		attributes = append(attributes, accountKey.String(e.Account))
+		attributes = append(attributes, accountKey.String(strings.Clone(e.Account)))
 	}
 	_, span := t.tracer.Start(named(s.parent, s.self), "process "+at.Topic,
 		trace.WithSpanKind(trace.SpanKindConsumer), trace.WithTimestamp(s.fetched), trace.WithAttributes(attributes...))
