@@ -34,6 +34,7 @@ type world struct {
 	env       []string
 	transport *conn.Transport
 	publisher *sink.Publisher
+	headers   []sink.Header // of what load writes
 }
 
 // newWorld makes the topics of a deployment with the given model.
@@ -148,7 +149,7 @@ func (w *world) load(h history) {
 	messages := map[string][]sink.Message{}
 	latest := time.Time{}
 	add := func(line []byte, arrived time.Time, topic string) {
-		messages[topic] = append(messages[topic], sink.Message{Key: []byte(head(w.t, line).ID), Value: line, Time: arrived})
+		messages[topic] = append(messages[topic], sink.Message{Key: []byte(head(w.t, line).ID), Value: line, Time: arrived, Headers: w.headers})
 	}
 	for _, line := range h.profiles {
 		add(line, head(w.t, line).Time, w.cfg.Kafka.Topics.Profiles)

@@ -128,14 +128,30 @@ const helmVariable = "TIDEMARK_TEST_HELM"
 
 func withHelm() bool { return os.Getenv(helmVariable) != "" }
 
-// helm runs helm on the chart.
+// helm runs helm on the chart, for the oldest Kubernetes that the chart is for: helm as
+// `go install` builds it would take it for one of 2020, which is refused.
 func helm(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	program := os.Getenv(helmVariable)
-	c := exec.CommandContext(t.Context(), program, args...)
+	c := exec.CommandContext(t.Context(), program, append(args, "--kube-version", oldestKubernetes(t))...)
 	c.Env = append(os.Environ(), "HELM_CACHE_HOME="+t.TempDir(), "HELM_CONFIG_HOME="+t.TempDir(), "HELM_DATA_HOME="+t.TempDir())
 	out, err := c.CombinedOutput()
 	return string(out), err
+}
+
+var kubeVersion = regexp.MustCompile(`(?m)^kubeVersion: ">=([0-9.]+)-0"$`)
+
+func oldestKubernetes(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(chart, "Chart.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := kubeVersion.FindSubmatch(text)
+	if m == nil {
+		t.Fatalf("Chart.yaml says no kubeVersion:\n%s", text)
+	}
+	return string(m[1])
 }
 
 // all switches everything on that can be on at once.
@@ -143,7 +159,7 @@ var all = []string{
 	"--set", "keda.enabled=true,serviceMonitor.enabled=true,prometheusRule.enabled=true,networkPolicy.enabled=true",
 	"--set", "model=name: m,secretName=secret,keda.authenticationRef=auth,priorityClassName=high",
 	"--set-json", `extraEnv=[{"name":"A","value":"b"}]`, "--set-json", `networkPolicy.from=[{"namespaceSelector":{}}]`,
-	"--set-json", `networkPolicy.kafka.to=[{"ipBlock":{"cidr":"10.0.0.0/8"}}]`, "--set-json", `podAnnotations={"a":"b"}`,
+	"--set-json", `networkPolicy.kafka.to=[{"ipBlock":{"cidr":"10.0.0.0/8"}}]`, "--set", "networkPolicy.collector.port=4318", "--set-json", `podAnnotations={"a":"b"}`,
 	"--set-json", `extraVolumes=[{"name":"ca","secret":{"secretName":"ca"}}]`, "--set-json", `extraVolumeMounts=[{"name":"ca","mountPath":"/ca"}]`,
 	"--set-json", `nodeSelector={"a":"b"}`, "--set-json", `tolerations=[{"operator":"Exists"}]`, "--set-json", `imagePullSecrets=[{"name":"a"}]`,
 	"--api-versions", "keda.sh/v1alpha1",
@@ -163,10 +179,11 @@ func TestChartPassesHelmsLint(t *testing.T) {
 
 // manifest is what the tests read of an object.
 type manifest struct {
-	Kind, APIVersion string
-	Metadata         struct{ Name string }
-	Data             map[string]string
-	Spec             map[string]any
+	Kind       string
+	APIVersion string `yaml:"apiVersion"`
+	Metadata   struct{ Name string }
+	Data       map[string]string
+	Spec       map[string]any
 }
 
 func template(t *testing.T, args ...string) map[string]manifest {

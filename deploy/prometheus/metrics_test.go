@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"regexp"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"tidemark/deploy/testenv"
 	"tidemark/pkg/app"
 	"tidemark/pkg/config"
 	"tidemark/pkg/embedded"
@@ -40,7 +40,8 @@ func TestMetricsAreThoseOfTheList(t *testing.T) {
 	}
 }
 
-// served runs the service on servers in this process and lists what it shows.
+// served runs the service on a Kafka in this process and a real Redis, which tells of its
+// memory, and lists what it shows.
 func served(t *testing.T) string {
 	t.Helper()
 	cfg := config.Default()
@@ -51,20 +52,20 @@ func served(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(servers.Close)
-	cfg.Kafka.Brokers, cfg.Redis.Addrs = []string{servers.Kafka()}, []string{net.JoinHostPort(servers.Redis())}
+	cfg.Kafka.Brokers, cfg.Redis.Addrs = []string{servers.Kafka()}, []string{testenv.StartRedisFor(t).Addr()}
 	cfg.Redis.Shards, cfg.HTTP.Addr = 2, "127.0.0.1:0"
 	cfg.Webhooks.File, cfg.Audiences.File = "testdata/endpoints.yaml", "testdata/audiences.yaml"
 
 	ctx, stop := context.WithCancel(t.Context())
 	ready, ended := make(chan string, 1), make(chan error, 1)
 	go func() {
-		ended <- app.Serve(ctx, cfg, zerolog.Nop(), app.Options{Embedded: true, Ready: func(addr string) { ready <- addr }})
+		ended <- app.Serve(ctx, cfg, zerolog.Nop(), app.Options{Ready: func(addr string) { ready <- addr }})
 	}()
 	var out string
 	select {
 	case addr := <-ready:
-		// The figures of the lag come with the first look.
-		for ticker := time.NewTicker(50 * time.Millisecond); !strings.Contains(out, "tidemark_lag_records"); <-ticker.C {
+		// The figures of the lag and of Redis come with the first look.
+		for ticker := time.NewTicker(50 * time.Millisecond); !strings.Contains(out, "tidemark_lag_records") || !strings.Contains(out, "tidemark_redis_"); <-ticker.C {
 			out = scrape(t, addr)
 		}
 	case err := <-ended:

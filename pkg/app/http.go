@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"tidemark/pkg/config"
 )
 
 // web serves health and metrics.
@@ -22,7 +24,7 @@ type web struct {
 
 // newWeb listens and serves at once: a process that is starting is alive, and says
 // that it is not ready. Once it is, notes are sentences about what is not as it should be.
-func newWeb(addr string, ready func(context.Context) error, notes func() []string, registry *prometheus.Registry) (*web, error) {
+func newWeb(addr string, ready func(context.Context) error, notes func() []string, metrics http.Handler) (*web, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("http.addr: %w", err)
@@ -41,10 +43,16 @@ func newWeb(addr string, ready func(context.Context) error, notes func() []strin
 			fmt.Fprintln(w, note)
 		}
 	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", metrics)
 	w := &web{listener, &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, mux, make(chan error, 1)}
 	go func() { w.served <- w.server.Serve(listener) }()
 	return w, nil
+}
+
+// metricsPage serves metrics. Exemplars are told by OpenMetrics only, so that is spoken,
+// to who asks for it, where there are any.
+func metricsPage(registry *prometheus.Registry, otel config.OTel) http.Handler {
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: otel.Endpoint != ""})
 }
 
 // Handle serves a room of the API from now on.

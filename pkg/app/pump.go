@@ -416,7 +416,7 @@ func (p *pump) bury(ctx context.Context, parts []engine.Partition, bad []source.
 
 // refuse writes the dead letter of a merge that can't be carried out.
 func (p *pump) refuse(ctx context.Context, in *engine.Input, why string) error {
-	letter, ok := in.Letter.(*sink.DeadLetter)
+	letter, ok := letterOf(in.Letter).(*sink.DeadLetter)
 	if !ok {
 		return nil
 	}

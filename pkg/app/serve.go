@@ -58,6 +58,7 @@ type service struct {
 	registry  *prometheus.Registry
 	metrics   *engine.Metrics
 	fresh     *freshness
+	tracer    *tracer // nil: nothing is traced
 	canary    *canary
 	store     *redis.Store
 	beside    *redis.Store // of the gate before the relay
@@ -72,6 +73,7 @@ type service struct {
 	pump      *pump
 	letters   *watchedLetters
 	keeper    *lag.Keeper
+	room      *redisRoom // nil with the in-process Redis
 	web       *web
 	routing   *routing // nil: MQAs are not routed
 
@@ -132,7 +134,7 @@ func (s *service) open(ctx context.Context) error {
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.state = &state{changed: func() { s.leases.Kick() }}
 	s.state.register(s.registry)
-	if s.web, err = newWeb(s.cfg.HTTP.Addr, s.ready, s.notes, s.registry); err != nil {
+	if s.web, err = newWeb(s.cfg.HTTP.Addr, s.ready, s.notes, metricsPage(s.registry, s.cfg.OTel)); err != nil {
 		return err
 	}
 	registerReady(ctx, s.registry, s.ready)
@@ -158,21 +160,27 @@ func (s *service) open(ctx context.Context) error {
 	s.model.ForgetAfter(s.cfg.Events.Forget())
 	s.leases = newLeases(s.store, s.store.Shards(), s.owner(), s.state.share, s.log)
 	s.waker = newWaker(s.store.Wake, s.log)
+	s.fresh = newFreshness(s.registry, s.now)
+	if s.tracer, err = newTracer(ctx, s.cfg, s.owner(), s.fresh, s.registry, s.log); err != nil {
+		return err
+	}
 	if err := s.openEngine(); err != nil {
 		return err
 	}
-	s.fresh = newFreshness(s.registry, s.now)
 	if s.canary, err = newCanary(s.cfg, s.store.Shards(), s.publisher, s.registry, s.now, s.log); err != nil {
 		return err
 	}
 	if err := s.openRelay(ctx); err != nil {
 		return err
 	}
-	if err := s.openSource(); err != nil {
+	if err := s.openSource(); err != nil { //nolint:contextcheck // a trace's context is a value, it ends nothing
 		return err
 	}
 	if err := s.openKeeper(); err != nil {
 		return err
+	}
+	if !s.opts.Embedded {
+		s.room = newRedisRoom(s.store, s.registry, s.log)
 	}
 	if err := s.openRouting(); err != nil {
 		return err
@@ -262,6 +270,7 @@ func (s *service) openEngine() error {
 	hooks := engine.Hooks{
 		Outbox: s.wake, Owns: s.leases.Owns,
 		Refuse: func(ctx context.Context, in *engine.Input, why string) error { return s.pump.refuse(ctx, in, why) },
+		Scored: s.tracer.scored(),
 	}
 	var err error
 	s.engine, err = engine.New(
@@ -304,7 +313,7 @@ func (s *service) openRelay(ctx context.Context) error {
 	s.relay, err = relay.New(relay.Config{
 		Topics: relay.Topics{Changes: t.TierChanges, Tiers: t.AccountTiers},
 		Shards: s.store.Shards(), Owns: s.leases.Owns, PublishTimeout: relayMargin,
-		Hooks: relay.Hooks{Published: s.fresh.acknowledged},
+		Hooks: relay.Hooks{Published: s.fresh.acknowledged, Traced: s.tracer.published()}, //nolint:contextcheck // a trace's context is a value, it ends nothing
 	}, gate, s.publisher, s.log)
 	return err
 }
@@ -324,7 +333,7 @@ func (s *service) openSource() error {
 		users: newResolver(s.cfg, s.store, s.people, s.engine),
 		guard: newGuard(s.cfg.Events.Guard, s.cfg.Kafka.InputTopics(), s.registry, s.log),
 		batch: s.cfg.Engine.MaxBatch, checkpoint: s.cfg.Engine.CheckpointInterval, look: lookPeriod,
-		went: s.fresh.stored,
+		went: s.tracer.stored(s.fresh.stored),
 	}
 	if s.cfg.Events.Forget() > 0 {
 		s.pump.scan = s.store
@@ -334,7 +343,7 @@ func (s *service) openSource() error {
 
 // decoding is that of events and canaries.
 func (s *service) decoding(d *codec.Decoder) source.Decode {
-	return withCanaries(s.cfg.Namespace, decoding(d))
+	return s.tracer.decoding(withCanaries(s.cfg.Namespace, decoding(d)))
 }
 
 // openRouting wires the desk of MQAs, where a routing file is configured.
@@ -425,6 +434,9 @@ func (s *service) run(ctx context.Context) error {
 	group.Go(func() error { return s.listen(failed) })
 	group.Go(func() error { return s.keeper.Run(failed) })
 	group.Go(func() error { return s.canary.Run(failed) })
+	if s.room != nil {
+		group.Go(func() error { return s.room.Run(failed) })
+	}
 	if s.routing != nil {
 		group.Go(func() error { return s.routing.Run(failed) })
 	}
@@ -524,6 +536,7 @@ func (s *service) close(ctx context.Context) error {
 	if s.transport != nil {
 		s.transport.Close()
 	}
+	s.tracer.close(ctx)
 	faults = append(faults, s.subscribers.close())
 	for _, store := range []*redis.Store{s.beside, s.store} {
 		if store != nil {

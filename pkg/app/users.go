@@ -78,7 +78,7 @@ func (p *pump) place(ctx context.Context, session *source.Session, batch *source
 		in := &batch.Inputs[at[i]]
 		switch {
 		case r.Event.Kind == scoring.KindNotice:
-			in.Event = nil
+			in.Event, in.Dead = nil, nil
 		case r.Unknown:
 			in.Event, in.Dead = nil, unknown.letter(r.Event, inputs[i])
 		default:

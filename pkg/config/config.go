@@ -20,6 +20,7 @@ type Config struct {
 	Canary          Canary        `yaml:"canary"`
 	Webhooks        Webhooks      `yaml:"webhooks"`
 	Audiences       Audiences     `yaml:"audiences"`
+	OTel            OTel          `yaml:"otel"`
 	Log             Log           `yaml:"log"`
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
 }
@@ -147,6 +148,12 @@ type Webhooks struct {
 // Audiences are named sets of accounts that others follow.
 type Audiences struct {
 	File string `yaml:"file"` // of audiences; empty: none
+}
+
+// OTel is whether events are followed by OpenTelemetry.
+type OTel struct {
+	Endpoint string  `yaml:"endpoint"` // of the collector; empty: nothing is followed
+	Sample   float64 `yaml:"sample"`   // of the events without a traced producer
 }
 
 // Log is what is logged and how.

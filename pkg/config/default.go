@@ -44,6 +44,7 @@ func Default() Config {
 		},
 		Canary:          Canary{Every: time.Minute},
 		Webhooks:        Webhooks{Topics: []string{}},
+		OTel:            OTel{Sample: 0.01},
 		Log:             Log{Level: "info", Format: "auto"},
 		ShutdownTimeout: 20 * time.Second,
 	}

@@ -61,6 +61,12 @@ func (l leaf) set(text string) error {
 			return fmt.Errorf("%q is not a whole number", text)
 		}
 		*field = n
+	case *float64:
+		n, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return fmt.Errorf("%q is not a number", text)
+		}
+		*field = n
 	case *bool:
 		if text != "true" && text != "false" {
 			return fmt.Errorf("%q is neither true nor false", text)

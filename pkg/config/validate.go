@@ -48,6 +48,8 @@ func (c Config) Validate() error {
 		p.topicName(fmt.Sprintf("webhooks.topics[%d]", i), topic)
 	}
 
+	p.otel(c.OTel)
+
 	p.oneOf("log.level", c.Log.Level, "trace", "debug", "info", "warn", "error")
 	p.oneOf("log.format", c.Log.Format, "auto", "console", "json")
 	p.duration("shutdown_timeout", c.ShutdownTimeout, time.Millisecond)

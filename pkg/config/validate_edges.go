@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/url"
 	"reflect"
 	"time"
 )
@@ -95,6 +96,15 @@ func (p *problems) redis(r Redis) {
 	p.tls("redis.tls", r.TLS)
 	p.between("redis.shards", r.Shards, 1, 1000)
 	p.duration("redis.timeout", r.Timeout, 10*time.Millisecond)
+}
+
+func (p *problems) otel(o OTel) {
+	if u, err := url.Parse(o.Endpoint); o.Endpoint != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "") {
+		p.add("otel.endpoint", "is not an address such as http://127.0.0.1:4318, without user, password and query: what the collector asks for goes into OTEL_EXPORTER_OTLP_HEADERS")
+	}
+	if !(o.Sample >= 0 && o.Sample <= 1) { // nor NaN
+		p.add("otel.sample", "%v is not between 0 and 1", o.Sample)
+	}
 }
 
 func (p *problems) guard(g Guard) {

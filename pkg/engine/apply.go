@@ -209,7 +209,14 @@ func (l *lane) applyOne(ctx context.Context, w *work, t *touched, e *entry, in *
 			return err
 		}
 	}
-	return l.note(w, t, e, &out, ev.Arrived)
+	first := len(w.step.Outbox)
+	if err := l.note(w, t, e, &out, ev.Arrived); err != nil {
+		return err
+	}
+	if in.Letter != nil && l.e.hooks.Scored != nil {
+		l.e.hooks.Scored(in, w.step.Outbox[first:])
+	}
+	return nil
 }
 
 // note takes an outcome into the work. appended is when the input that led to it was

@@ -18,7 +18,8 @@ type Input struct {
 	Event     *scoring.Event
 	Partition Partition
 	Offset    int64
-	// Letter is for Hooks.Refuse: whatever it needs to bury the input.
+	// Letter is for Hooks.Refuse and Hooks.Scored: whatever they need to bury the input,
+	// or to follow it. Nil for most.
 	Letter any
 
 	watermark int64 // the low watermark before it
@@ -98,6 +99,11 @@ type Hooks struct {
 	// position moves past it; why is for people. It returns once a dead letter is
 	// acknowledged; an error ends Process. Nil: such events are passed over.
 	Refuse func(ctx context.Context, in *Input, why string) error
+	// Scored is called for an input with a Letter once it is applied, before it is
+	// stored, and again where it is applied again; by several goroutines, though for one
+	// input by one at a time. It may set the Trace of the messages that the input led to:
+	// those that have Appended; the others came by time before it.
+	Scored func(in *Input, led []Message)
 }
 
 // Engine scores. Process, Sweep, Assign and Checkpoint are for one goroutine.

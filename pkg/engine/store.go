@@ -130,6 +130,8 @@ type Message struct {
 	Value   []byte
 	// Appended is the Kafka timestamp of the input that led to it, Unix milliseconds. 0: none did.
 	Appended int64
+	// Trace is the trace context of that input, opaque. Empty: none, as always where nothing is traced.
+	Trace string
 }
 
 // Result says how a step ended.

@@ -43,6 +43,8 @@ type Entry struct {
 	Value   []byte
 	// Appended is the Kafka timestamp of the input that led to it, Unix milliseconds. 0: none did.
 	Appended int64
+	// Trace is the trace context of that input, opaque. Empty: none.
+	Trace string
 }
 
 // Alias says that a domain belongs to an account, since Time.

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"maps"
 	"math/bits"
 	"sync"
 
@@ -31,8 +32,9 @@ var begins = func() (first [64]int) {
 type Delays struct {
 	desc *prometheus.Desc
 
-	mu  sync.Mutex // guards all; held for a few additions
-	all Tally
+	mu       sync.Mutex // guards what follows; held for a few additions
+	all      Tally
+	examples exemplars
 }
 
 // NewDelays registers a histogram. labels are constant; several histograms of one name
@@ -53,12 +55,17 @@ type Tally struct {
 // differ, counts as none.
 func (t *Tally) Add(ms int64) {
 	ms = max(ms, 0)
+	t.counts[bucket(ms)]++
+	t.sum += ms
+}
+
+// bucket is that of a delay of at least 0 milliseconds.
+func bucket(ms int64) int {
 	i := begins[bits.Len64(uint64(ms))]
 	for i < len(limits) && ms > limits[i] {
 		i++
 	}
-	t.counts[i]++
-	t.sum += ms
+	return i
 }
 
 // Add takes what was tallied.
@@ -77,7 +84,7 @@ func (d *Delays) Describe(out chan<- *prometheus.Desc) { out <- d.desc }
 // Collect implements prometheus.Collector.
 func (d *Delays) Collect(out chan<- prometheus.Metric) {
 	d.mu.Lock()
-	t := d.all
+	t, examples := d.all, maps.Clone(d.examples)
 	d.mu.Unlock()
 	buckets := make(map[float64]uint64, len(limits))
 	var count uint64
@@ -86,5 +93,5 @@ func (d *Delays) Collect(out chan<- prometheus.Metric) {
 		buckets[float64(limit)/1000] = count
 	}
 	count += t.counts[len(limits)]
-	out <- prometheus.MustNewConstHistogram(d.desc, count, float64(t.sum)/1000, buckets)
+	out <- examples.with(prometheus.MustNewConstHistogram(d.desc, count, float64(t.sum)/1000, buckets))
 }

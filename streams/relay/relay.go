@@ -32,6 +32,9 @@ type Entry struct {
 	Value   []byte
 	// Appended is the Kafka timestamp of the input that led to it, Unix milliseconds. 0: none did.
 	Appended int64
+	// Trace is the W3C trace context of that input: the traceparent and, where there is
+	// one, a space and the tracestate. Empty: none. It goes out as headers.
+	Trace string
 }
 
 // Publisher publishes messages: nil means that every one is acknowledged. It keeps
@@ -51,6 +54,9 @@ type Topics struct {
 type Hooks struct {
 	// Published is told of entries that both topics acknowledged. It keeps none.
 	Published func(entries []Entry)
+	// Traced is told of the same entries, if one of them has a trace, and when they were
+	// taken from their outbox. It keeps none.
+	Traced func(entries []Entry, taken time.Time)
 	// Failed counts failures by where they happened: "look" (which shards have
 	// entries), "read", "publish", "trim".
 	Failed func(stage string)

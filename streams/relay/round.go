@@ -40,6 +40,7 @@ type batch struct {
 	entries []Entry
 	fresh   []Entry // of these, those that are still to be published
 	full    bool    // there may be more
+	taken   time.Time
 	err     error
 }
 
@@ -118,7 +119,7 @@ func (r *Relay) read(ctx context.Context, numbers []int) []*batch {
 	limit := min(r.config.Batch, max(leastShare, roundBatches*r.config.Batch/len(numbers)))
 	batches := make([]*batch, len(numbers))
 	for i, number := range numbers {
-		batches[i] = &batch{number: number, shard: r.shards[number]}
+		batches[i] = &batch{number: number, shard: r.shards[number], taken: time.Now()}
 	}
 	each(batches, func(b *batch) {
 		b.entries, b.err = r.outbox.Outbox(ctx, b.number, "", limit)
@@ -208,6 +209,9 @@ func (r *Relay) published(b *batch) {
 		if r.config.Hooks.Published != nil {
 			r.config.Hooks.Published(b.fresh)
 		}
+		if r.config.Hooks.Traced != nil && traced(b.fresh) {
+			r.config.Hooks.Traced(b.fresh, b.taken)
+		}
 	}
 }
 
@@ -217,7 +221,7 @@ func (r *Relay) publishBoth(ctx context.Context, entries []Entry) error {
 	defer cancel()
 	messages := make([]sink.Message, len(entries))
 	for i, e := range entries {
-		messages[i] = sink.Message{Key: []byte(e.Account), Value: e.Value, Headers: contentType}
+		messages[i] = sink.Message{Key: []byte(e.Account), Value: e.Value, Headers: headers(e.Trace)}
 	}
 	var tiers error
 	var wait sync.WaitGroup
@@ -229,10 +233,6 @@ func (r *Relay) publishBoth(ctx context.Context, entries []Entry) error {
 	wait.Wait()
 	return errors.Join(changes, tiers)
 }
-
-// contentType marks what is published as a CloudEvent in structured mode. Shared
-// by all messages: read only.
-var contentType = []sink.Header{{Key: "content-type", Value: []byte("application/cloudevents+json")}}
 
 // trim removes what is acknowledged. What cannot be removed is remembered, so that
 // it is not published at every poll of a Redis that takes no writes.

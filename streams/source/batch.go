@@ -42,7 +42,7 @@ type Decoded struct {
 	// the source does not look into them.
 	Dead []any
 	// Spare are the dead letters of events that may yet be refused when their turn
-	// comes. They go with their events.
+	// comes, or whatever else is to go with an event; the source does not look into them.
 	Spare map[*scoring.Event]any
 }
 

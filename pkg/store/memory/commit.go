@@ -47,7 +47,7 @@ func (s *Store) commit(step engine.Step) engine.Outcome {
 	for _, m := range step.Outbox {
 		sh.entries++
 		sh.outbox = append(sh.outbox, store.Entry{
-			ID: strconv.FormatUint(sh.entries, 10), Account: m.Account, Value: bytes.Clone(m.Value), Appended: m.Appended,
+			ID: strconv.FormatUint(sh.entries, 10), Account: m.Account, Value: bytes.Clone(m.Value), Appended: m.Appended, Trace: m.Trace,
 		})
 	}
 	for _, m := range step.Moves {

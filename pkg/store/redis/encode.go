@@ -67,6 +67,9 @@ func encode(step engine.Step, k shardKeys, listed []string) *encoder {
 		if m.Appended != 0 {
 			fields = append(fields, "t", strconv.FormatInt(m.Appended, 10))
 		}
+		if m.Trace != "" {
+			fields = append(fields, "w", m.Trace)
+		}
 		e.write("XADD", keyOutbox, fields)
 	}
 	e.positions(step.Moves)

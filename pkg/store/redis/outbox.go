@@ -43,7 +43,8 @@ func entriesOf(found []goredis.XMessage) []store.Entry {
 		value, _ := m.Values["v"].(string)
 		text, _ := m.Values["t"].(string)
 		appended, _ := strconv.ParseInt(text, 10, 64) // 0 where there is none
-		out[i] = store.Entry{ID: m.ID, Account: account, Value: []byte(value), Appended: appended}
+		trace, _ := m.Values["w"].(string)
+		out[i] = store.Entry{ID: m.ID, Account: account, Value: []byte(value), Appended: appended, Trace: trace}
 	}
 	return out
 }

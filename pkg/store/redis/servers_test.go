@@ -29,6 +29,18 @@ func TestOnCluster(t *testing.T) {
 			return cfg
 		})
 	})
+	t.Run("memory", func(t *testing.T) {
+		t.Parallel()
+		all, err := open(t, testConfig(t, c.Addrs()...)).Memory(t.Context())
+		if err != nil || len(all) != len(c.Addrs()) {
+			t.Fatalf("got %+v, %v, want each of %q", all, err, c.Addrs())
+		}
+		for _, m := range all {
+			if m.Addr == "" || m.Used <= 0 || m.Limit <= m.Used || m.Policy != "noeviction" {
+				t.Errorf("got %+v", m)
+			}
+		}
+	})
 	t.Run("one address", func(t *testing.T) {
 		t.Parallel()
 		cfg := testConfig(t, c.Addrs()[0])

@@ -48,10 +48,13 @@ func messages(account string, values ...string) []engine.Message {
 
 func outboxOrder(t *testing.T, open func() Extras) {
 	one, two := open(), open()
-	must(t, one, engine.Step{Shard: 1, Outbox: []engine.Message{{Account: "a", Appended: 1_700_000_000_123}, {Account: "a"}}})
+	must(t, one, engine.Step{Shard: 1, Outbox: []engine.Message{{Account: "a", Appended: 1_700_000_000_123, Trace: "00-1-2-01 a=b"}, {Account: "a"}}})
 	timed := outbox(t, two, 1, "", 100)
 	if len(timed) != 2 || timed[0].Appended != 1_700_000_000_123 || timed[1].Appended != 0 {
 		t.Errorf("got %+v, want the first with its time and the second without", timed)
+	}
+	if timed[0].Trace != "00-1-2-01 a=b" || timed[1].Trace != "" {
+		t.Errorf("got %+v, want the first with its trace and the second without", timed)
 	}
 	must(t, one, engine.Step{Outbox: messages("b", "1", "2", "3")})
 	must(t, two, engine.Step{Outbox: messages("a", "4")})
