@@ -39,10 +39,7 @@ func (m *Model) Pack(dst []byte, a *Account) []byte {
 	p.body(m, a)
 	if layout > plainLayout {
 		p.holds(m.names, a)
-		p.count(len(a.taken))
-		for _, id := range a.taken {
-			p.hash(id)
-		}
+		p.hashes(a.taken)
 	}
 	return p.b
 }
@@ -165,7 +162,7 @@ func (m *Model) unpack(a *Account, data []byte) error {
 		u.body(a, m.names)
 		if layout > plainLayout {
 			u.holds(a, m.names)
-			a.taken = list(&u, a.taken, 8, func(id *uint64) { *id = u.hash() })
+			a.taken = u.hashes(a.taken)
 		}
 	case begun == 2 && layout > plainLayout:
 		u.merged(a, m.names)
