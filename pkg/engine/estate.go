@@ -89,10 +89,31 @@ func (e *Engine) endow(ctx context.Context, heir string, estate *scoring.Estate,
 		if taken, sure := a.account.Took(estate); !taken && !sure && e.shardOf(heir).passed(at) {
 			return nil // so long ago that the heir forgot that it took it
 		}
+		w.step.Moves = l.e.fence(w.shard, at)
 		out := l.e.model.Absorb(a.account, estate)
 		return l.note(w, t, a, &out, 0)
 	})
 	return next, err
+}
+
+// fence moves a row of the heir's shard past the place of a merge. Set back behind it, the
+// shard refuses to pass the merge without the estate, as if it had been taken. Who does
+// not read the partition leaves the row alone, as all positions.
+func (e *Engine) fence(s *shard, at map[Partition]int64) []Move {
+	for row, offset := range at {
+		p, ok := placeOf(row)
+		if _, ours := e.ends[p]; ok && ours {
+			return []Move{{Partition: row, From: s.positions[row], To: max(s.positions[row], offset+1)}}
+		}
+	}
+	return nil
+}
+
+// fenced is the fence before which a partition's position stands, if one does.
+func (s *shard) fenced(p Partition) (fence Move, ok bool) {
+	row := placed(p)
+	at := s.positions[row]
+	return Move{Partition: row, From: at, To: at}, at > s.positions[p]
 }
 
 // passed reports whether the shard is past the place of a merge, as it is in a

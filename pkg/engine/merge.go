@@ -90,7 +90,7 @@ func (e *Engine) change(ctx context.Context, account string, do func(*lane, *wor
 			return nil, err
 		}
 		if len(t.entries) > 0 {
-			w.step.Moves = s.guards(e.ends)
+			w.step.Moves = append(w.step.Moves, s.guards(e.ends)...)
 		}
 		return w, l.writeAll(w, t, UnknownWatermark)
 	})
