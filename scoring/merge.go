@@ -49,6 +49,11 @@ func (a *Account) Kept() (s *Estate, keeper string) {
 	return a.estate, a.estate.keeper
 }
 
+// Blank reports whether the account had nothing to leave. The heir notes that it has it
+// all the same: a loser whose store is set back may meet events before the merge that
+// had gone to the heir, and leaves them then.
+func (s *Estate) Blank() bool { return !s.account.Begun }
+
 // KeptSince is the clock of what Kept returns.
 func (s *Estate) KeptSince() int64 { return s.account.Clock }
 
@@ -89,7 +94,9 @@ func (m *Model) Merge(a *Account, x Merging) Outcome {
 	if a.Begun {
 		m.advance(a, x.Watermark, &out)
 		m.enter(a, x.Event.Time, &out)
-		left.estate = a.estateOf(&x)
+	}
+	left.estate = a.estateOf(&x)
+	if a.Begun {
 		if m.tier(a) != m.last() {
 			var r reading
 			m.read(&r, a, a.Clock)
@@ -109,7 +116,7 @@ func (a *Account) estateOf(x *Merging) *Estate {
 		id:        estateID(e, x.From),
 		watermark: x.Watermark,
 		cause:     Cause{Kind: CauseMerge, ID: e.ID, Source: e.Source, Type: e.Type},
-		account:   Account{Clock: a.Clock, Begun: true, sums: a.sums, surges: a.surges, people: a.people, once: a.once, days: a.days, held: a.held, taken: a.taken},
+		account:   Account{Clock: a.Clock, Begun: a.Begun, sums: a.sums, surges: a.surges, people: a.people, once: a.once, days: a.days, held: a.held, taken: a.taken},
 	}
 }
 
@@ -148,16 +155,26 @@ func (m *Model) Absorb(a *Account, s *Estate) Outcome {
 		out.Effect = Duplicate
 		return out
 	}
+	if s.Blank() {
+		a.take(s)
+		out.Changed = true
+		return out
+	}
 	m.advance(a, s.watermark, &out)
 	m.enter(a, s.account.Clock, &out)
 	m.inherit(a, &s.account, &out)
+	a.take(s)
+	a.quiet.stir()
+	m.evaluate(a, func() Cause { return s.cause }, &out)
+	return out
+}
+
+// take notes that the account has an estate, and those that are part of it.
+func (a *Account) take(s *Estate) {
 	a.taken = append(append(a.taken, s.account.taken...), s.id)
 	if over := len(a.taken) - maxTaken; over > 0 {
 		a.taken = slices.Delete(a.taken, 0, over)
 	}
-	a.quiet.stir()
-	m.evaluate(a, func() Cause { return s.cause }, &out)
-	return out
 }
 
 // inherit adds the sums and memories of another account, whose clock is not ahead.
@@ -271,12 +288,15 @@ const (
 	noEstate    = 0
 	plainEstate = 1 // nobody has it, and it took none itself
 	anEstate    = 2
+	blankEstate = 3
 )
 
 func (s *Estate) form() byte {
 	switch {
 	case s == nil:
 		return noEstate
+	case s.Blank():
+		return blankEstate
 	case s.keeper == "" && len(s.account.taken) == 0:
 		return plainEstate
 	}
@@ -287,25 +307,26 @@ func (s *Estate) form() byte {
 func (m *Model) packMerged(dst []byte, a *Account) []byte {
 	p := packer{b: dst}
 	p.text(a.into)
-	form := a.estate.form()
+	form, s := a.estate.form(), a.estate
 	p.b = append(p.b, form)
-	if form != noEstate {
-		s := a.estate
-		p.hash(s.id)
-		if form == anEstate {
-			p.text(s.keeper)
-		}
-		p.b = binary.AppendVarint(p.b, s.watermark)
-		p.text(s.cause.ID)
-		p.text(s.cause.Source)
-		p.text(s.cause.Type)
-		p.clock = s.account.Clock
-		p.body(m, &s.account)
-		p.holds(m.names, &s.account)
-		if form == anEstate {
-			p.hashes(s.account.taken)
-		}
+	if form == noEstate {
+		return p.b
 	}
+	p.hash(s.id)
+	if form != plainEstate {
+		p.text(s.keeper)
+		p.hashes(s.account.taken)
+	}
+	if form == blankEstate {
+		return p.b
+	}
+	p.b = binary.AppendVarint(p.b, s.watermark)
+	p.text(s.cause.ID)
+	p.text(s.cause.Source)
+	p.text(s.cause.Type)
+	p.clock = s.account.Clock
+	p.body(m, &s.account)
+	p.holds(m.names, &s.account)
 	return p.b
 }
 
@@ -313,22 +334,23 @@ func (u *unpacker) merged(a *Account, names *Names) {
 	a.into = u.text()
 	u.failed = u.failed || a.into == ""
 	form := u.byte()
-	if form != plainEstate && form != anEstate {
-		u.failed = u.failed || form != noEstate
+	if form == noEstate || form > blankEstate {
+		u.failed = u.failed || form > blankEstate
 		return
 	}
-	s := &Estate{id: u.hash(), account: Account{Begun: true}}
-	if form == anEstate {
-		s.keeper = u.text()
+	s := &Estate{id: u.hash()}
+	a.estate = s
+	if form != plainEstate {
+		s.keeper, s.account.taken = u.text(), u.hashes(nil)
+	}
+	if form == blankEstate {
+		return
 	}
 	s.watermark = u.varint()
 	s.cause = Cause{Kind: CauseMerge, ID: u.text(), Source: u.text(), Type: u.text()}
+	s.account.Begun = true
 	u.body(&s.account, names)
 	u.holds(&s.account, names)
-	if form == anEstate {
-		s.account.taken = u.hashes(nil)
-	}
-	a.estate = s
 }
 
 func (p *packer) hashes(all []uint64) {

@@ -32,6 +32,10 @@ func (m *Model) Pack(dst []byte, a *Account) []byte {
 	switch {
 	case a.into != "":
 		return m.packMerged(append(dst, 2), a)
+	case !a.Begun && len(a.taken) > 0:
+		p := packer{b: append(dst, 3)}
+		p.hashes(a.taken)
+		return p.b
 	case !a.Begun:
 		return append(dst, 0)
 	}
@@ -46,7 +50,7 @@ func (m *Model) Pack(dst []byte, a *Account) []byte {
 
 // layout is the oldest that can say all of the account.
 func (a *Account) layout() byte {
-	if a.into != "" || a.Begun && len(a.held)+len(a.suspects)+len(a.taken) > 0 {
+	if a.into != "" || len(a.taken) > 0 || a.Begun && len(a.held)+len(a.suspects) > 0 {
 		return Layout
 	}
 	return plainLayout
@@ -166,6 +170,8 @@ func (m *Model) unpack(a *Account, data []byte) error {
 		}
 	case begun == 2 && layout > plainLayout:
 		u.merged(a, m.names)
+	case begun == 3 && layout > plainLayout:
+		a.taken = u.hashes(a.taken)
 	case begun != 0:
 		u.failed = true
 	}
