@@ -287,8 +287,9 @@ func (a *Account) forget(who uint64) {
 	a.acquit(who)
 }
 
-// wipe erases everything but the seq of the latest tier change.
-func (a *Account) wipe() { *a = Account{Seq: a.Seq} }
+// wipe erases everything but the seq of the latest tier change, and which estates the
+// account took: one that comes again must not bring back what was erased.
+func (a *Account) wipe() { *a = Account{Seq: a.Seq, taken: a.taken} }
 
 func floorDiv(x, y int64) int64 {
 	q := x / y

@@ -120,11 +120,15 @@ func (a *Account) estateOf(x *Merging) *Estate {
 	}
 }
 
-// Took reports whether the account has an estate. Where it took very many since,
-// nobody can tell: sure is false then.
+// Took reports whether the account has an estate, or left it with its own. Where it took
+// very many since, nobody can tell: sure is false then.
 func (a *Account) Took(s *Estate) (yes, sure bool) {
-	yes = slices.Contains(a.taken, s.id)
-	return yes, yes || len(a.taken) < maxTaken
+	taken := a.taken
+	if a.into != "" && a.estate != nil {
+		taken = a.estate.account.taken
+	}
+	yes = slices.Contains(taken, s.id)
+	return yes, yes || len(taken) < maxTaken
 }
 
 // Revive takes a merge back, of which a circle would come: two accounts went into each

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -30,8 +31,10 @@ func placeOf(row Partition) (Partition, bool) {
 	return Partition{Topic: topic, ID: row.ID}, ok
 }
 
-// bequeath brings the estate of a merged account to its heir, if it waits.
-func (e *Engine) bequeath(ctx context.Context, from string) error {
+// bequeath brings the estate of a merged account to its heir, if it waits. named is the
+// account that the merge named as the heir, "" if that is not known any more: it may
+// have been merged itself since it took the estate.
+func (e *Engine) bequeath(ctx context.Context, from, named string) error {
 	a, err := e.look(ctx, from)
 	if err != nil {
 		return err
@@ -45,7 +48,7 @@ func (e *Engine) bequeath(ctx context.Context, from string) error {
 	if estate == nil {
 		return e.breakCircle(ctx, from)
 	}
-	return e.deliver(ctx, from, a.account.Into(), estate)
+	return e.deliver(ctx, from, cmp.Or(named, a.account.Into()), estate)
 }
 
 // deliver has the heir take an estate, or whoever that one went into, and the loser
@@ -57,7 +60,7 @@ func (e *Engine) deliver(ctx context.Context, from, heir string, estate *scoring
 			if err := e.unknot(ctx, passed[slices.Index(passed, heir):]); err != nil {
 				return err
 			}
-			return e.bequeath(ctx, from)
+			return e.bequeath(ctx, from, "")
 		}
 		passed = append(passed, heir)
 		next, err := e.endow(ctx, heir, estate, at)
@@ -79,10 +82,14 @@ func (e *Engine) deliver(ctx context.Context, from, heir string, estate *scoring
 	})
 }
 
-// endow gives an estate to an heir, or says which account that one was merged into.
+// endow gives an estate to an heir, or says which account that one was merged into if
+// it had not taken the estate by then.
 func (e *Engine) endow(ctx context.Context, heir string, estate *scoring.Estate, at map[Partition]int64) (next string, err error) {
 	err = e.change(ctx, heir, func(l *lane, w *work, t *touched, a *entry) error {
 		if next = a.account.Into(); next != "" {
+			if taken, _ := a.account.Took(estate); taken {
+				next = ""
+			}
 			return nil
 		}
 		t.add(a) // taken before or not: the version says whether what is remembered is true
@@ -174,7 +181,7 @@ func (e *Engine) breakCircle(ctx context.Context, from string) error {
 			if err := e.unknot(ctx, passed[i:]); err != nil {
 				return err
 			}
-			return e.bequeath(ctx, from)
+			return e.bequeath(ctx, from, "")
 		}
 		passed = append(passed, next)
 	}

@@ -223,7 +223,7 @@ func (e *Engine) recall(ctx context.Context, names []string) error {
 // bequeathAll goes on with the merges that a crash interrupted.
 func (e *Engine) bequeathAll(ctx context.Context) error {
 	for len(e.waiting) > 0 {
-		if err := e.bequeath(ctx, e.waiting[0]); err != nil {
+		if err := e.bequeath(ctx, e.waiting[0], ""); err != nil {
 			return err
 		}
 		e.waiting = e.waiting[1:]

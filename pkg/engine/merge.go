@@ -44,7 +44,7 @@ func (e *Engine) join(ctx context.Context, in *Input, x scoring.Merging) (undone
 		return false, err
 	}
 	failpoint.Hit(failpoint.EstateGiven)
-	if err := e.bequeath(ctx, x.From); err != nil {
+	if err := e.bequeath(ctx, x.From, in.Event.Into); err != nil {
 		return false, err
 	}
 	_, merged := e.moved[x.From]
