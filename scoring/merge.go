@@ -132,9 +132,10 @@ func (a *Account) Took(s *Estate) (yes, sure bool) {
 }
 
 // Revive takes a merge back, of which a circle would come: two accounts went into each
-// other at once. The account has again what it left, unless that is with an heir
-// already, and then comes back with that one's estate. Its profile was given up.
-func (m *Model) Revive(a *Account) Outcome {
+// other at once. The account has again what it left, unless an heir has it, as is noted
+// in the account or known to the caller (taken): then it comes back with that one's estate.
+// Its profile was given up.
+func (m *Model) Revive(a *Account, taken bool) Outcome {
 	if a.into == "" {
 		return Outcome{Effect: Duplicate}
 	}
@@ -142,7 +143,7 @@ func (m *Model) Revive(a *Account) Outcome {
 	*a = Account{Seq: a.Seq}
 	m.Open(a)
 	var out Outcome
-	if s != nil {
+	if s != nil && !taken {
 		out = m.Absorb(a, s)
 	}
 	out.Changed, out.ProfileChanged = true, true

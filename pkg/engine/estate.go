@@ -195,10 +195,21 @@ func (e *Engine) unknot(ctx context.Context, circle []string) error {
 		s := e.shardOf(name)
 		e.lanes[s.number%len(e.lanes)].forget(s)
 	}
+	stays := slices.Min(circle)
+	first, err := e.look(ctx, stays)
+	if err != nil {
+		return err
+	}
+	estate, taken := first.account.Estate(), false
 	for _, name := range circle {
 		a, err := e.look(ctx, name)
 		if err != nil {
 			return err
+		}
+		if estate != nil && name != stays {
+			// Before that one gave: the note of it may be on its way.
+			had, _ := a.account.Took(estate)
+			taken = taken || had
 		}
 		into := a.account.Into()
 		if into == "" {
@@ -209,12 +220,11 @@ func (e *Engine) unknot(ctx context.Context, circle []string) error {
 			return nil
 		}
 	}
-	stays := slices.Min(circle)
-	err := e.change(ctx, stays, func(l *lane, w *work, t *touched, a *entry) error {
+	err = e.change(ctx, stays, func(l *lane, w *work, t *touched, a *entry) error {
 		if a.account.Into() == "" {
 			return nil
 		}
-		out := l.e.model.Revive(a.account)
+		out := l.e.model.Revive(a.account, taken)
 		a.from, a.profileChanged = nil, true
 		t.add(a)
 		return l.note(w, t, a, &out, 0)
