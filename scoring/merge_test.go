@@ -280,16 +280,22 @@ func TestBoundsHoldInTheHeir(t *testing.T) {
 	}
 }
 
-// An account that is revived has again what it left, unless an heir has it: then that one
-// brings it back.
-func TestAnAccountIsRevived(t *testing.T) {
-	t.Parallel()
-	m := compile(t, scoring.Spec{
+// visitsOnly is a model in which each visit counts for ever.
+func visitsOnly(t *testing.T) *scoring.Model {
+	t.Helper()
+	return compile(t, scoring.Spec{
 		Name: "revived", Version: 1,
 		Groups:  []scoring.GroupSpec{{Name: "g"}},
 		Signals: []scoring.SignalSpec{{Name: "visit", Group: "g", Type: "visit", Points: 10, HalfLife: scoring.Never}},
 		Tiers:   []scoring.TierSpec{{Name: "A", Min: ptr(10.0), MQA: true}, {Name: "B"}},
-	})
+	})[0]
+}
+
+// An account that is revived has again what it left, unless an heir has it: then that one
+// brings it back.
+func TestAnAccountIsRevived(t *testing.T) {
+	t.Parallel()
+	m := visitsOnly(t)
 	for _, taken := range []bool{false, true} {
 		a, b := new(scoring.Account), new(scoring.Account)
 		for i, account := range []*scoring.Account{a, b} {
@@ -324,7 +330,7 @@ func TestAnAccountIsRevived(t *testing.T) {
 // remembers over an erasure what it took.
 func TestAnHeirNotesAnAccountThatLeftNothing(t *testing.T) {
 	t.Parallel()
-	m := storedUnder(t, false)
+	m := visitsOnly(t)
 	from, heir := new(scoring.Account), new(scoring.Account)
 	m.Open(from)
 	m.Open(heir)

@@ -146,7 +146,7 @@ type world struct {
 	told    bool // an engine knows at once of what the other merged
 	losing  bool // a node is set back now and then
 	setBack func()
-	lost    int // how often
+	lost    bool
 	dice    sync.Mutex
 }
 

@@ -89,19 +89,19 @@ func treeOfMerges(r *rand.Rand, log []engine.Input) []engine.Input {
 // node are the shards of the node that is set back.
 var node = []int{0, 2, 4, 6}
 
-// lose sets the node back to where it was last saved, twice at most, or saves it. Its
+// lose sets the node back to where it was last saved, once, or saves it. Its
 // server is another one then, so all engines begin anew.
 func (w *world) lose() {
 	if w.setBack == nil || w.one(6) {
 		w.setBack = w.memory.Save(node...)
 		return
 	}
-	if w.lost == 2 || !w.one(8) {
+	if w.lost || !w.one(8) {
 		return
 	}
 	w.setBack()
 	w.setBack = nil
-	w.lost++
+	w.lost = true
 	for i := range w.engines {
 		w.boot(i)
 	}
