@@ -17,16 +17,17 @@ func merges() []fault {
 	}
 }
 
-// mergingMix has a merge every half second, and events under bare domains.
+// mergingMix has a merge every half second, among so few accounts that who goes has
+// something to leave, and events under bare domains.
 func mergingMix(seed uint64) mix {
 	m := usualMix(seed)
-	m.merges, m.nameless = 0.008, 0.05
+	m.accounts, m.merges, m.nameless = 300, 0.008, 0.05
 	return m
 }
 
 // twice are the places of a merge, each at an early and at a later pass.
 var twice = []string{
-	failpoint.EstateGiven + ":kill:1", failpoint.EstateTaken + ":kill:1", failpoint.EstateGiven + ":kill:4", failpoint.EstateTaken + ":kill:3",
+	failpoint.EstateGiven + ":kill:2", failpoint.EstateTaken + ":kill:2", failpoint.EstateGiven + ":kill:6", failpoint.EstateTaken + ":kill:5",
 }
 
 // diesAt starts an instance and waits until it has killed itself.

@@ -15,11 +15,11 @@ func gather(events []*scoring.Event, r *Report) map[string][]*scoring.Event {
 	r.merged = map[string]string{}
 	owners := map[string]string{}
 	for _, e := range events {
-		switch {
-		case e.Kind == scoring.KindMerge:
+		switch e.Kind {
+		case scoring.KindMerge:
 			r.merged[e.Account] = e.Into
 			r.Merges++
-		case e.Kind == scoring.KindProfile:
+		case scoring.KindProfile:
 			for _, d := range e.Profile.Domains {
 				owners[d] = e.Account
 			}
