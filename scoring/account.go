@@ -108,7 +108,9 @@ func (a *Account) Profile() (*Profile, int64) { return a.profile, a.profileTime 
 func (a *Account) Known() bool { return a.profile != nil || len(a.sums) > 0 }
 
 // Empty reports whether nothing is worth keeping of the account.
-func (a *Account) Empty() bool { return !a.Begun && a.Seq == 0 && a.into == "" }
+func (a *Account) Empty() bool {
+	return !a.Begun && a.Seq == 0 && a.into == "" && len(a.taken) == 0
+}
 
 // SetProfile restores a stored profile. Model.Open must follow.
 func (a *Account) SetProfile(p *Profile, at int64) { a.profile, a.profileTime = p, at }
@@ -285,8 +287,9 @@ func (a *Account) forget(who uint64) {
 	a.acquit(who)
 }
 
-// wipe erases everything but the seq of the latest tier change.
-func (a *Account) wipe() { *a = Account{Seq: a.Seq} }
+// wipe erases everything but the seq of the latest tier change, and which estates the
+// account took: one that comes again must not bring back what was erased.
+func (a *Account) wipe() { *a = Account{Seq: a.Seq, taken: a.taken} }
 
 func floorDiv(x, y int64) int64 {
 	q := x / y

@@ -46,6 +46,10 @@ func (m *Model) Apply(a *Account, e *Event, watermark int64) Outcome {
 	var out Outcome
 	if a.into != "" {
 		out.Effect = Outdated
+		if s, _ := a.Kept(); s != nil && e.Kind == KindTombstone {
+			a.Settle() // nothing of people stays
+			out.Changed = true
+		}
 		return out
 	}
 	m.advance(a, watermark, &out)

@@ -75,6 +75,7 @@ func (m *Model) forget(a *Account, at int64, out *Outcome) {
 	out.Changed = true
 	out.Forgotten.Accounts++
 	if a.profile == nil {
+		a.taken = nil
 		m.end(a, out)
 		return
 	}

@@ -85,12 +85,15 @@ func live(t testing.TB, m *scoring.Model, name string) *scoring.Account {
 	case "heir":
 		a = live(t, m, "typical")
 		merge(m, live(t, m, "full"), a, start+30*day, start)
-	case "merged", "settled":
+	case "merged", "settled", "kept":
 		a = live(t, m, "typical")
 		e := &scoring.Event{Kind: scoring.KindMerge, ID: "m1", Source: "/crm", Type: "account.merged", Time: a.Clock + hour}
 		m.Merge(a, scoring.Merging{From: "acme.example", Into: "acct-42", Event: e, Watermark: a.Clock})
-		if name == "settled" {
+		switch name {
+		case "settled":
 			a.Settle()
+		case "kept":
+			a.Keep("acct-43")
 		}
 	case "held":
 		do("intent.search", 4, nil)
@@ -111,7 +114,7 @@ func live(t testing.TB, m *scoring.Model, name string) *scoring.Account {
 // those that this program would write so; those of older layouts never.
 func TestStoredStatesStayReadable(t *testing.T) {
 	t.Parallel()
-	names := []string{"unknown", "erased", "typical", "moved", "full", "held", "heir", "merged", "settled"}
+	names := []string{"unknown", "erased", "typical", "moved", "full", "held", "heir", "merged", "settled", "kept"}
 	for _, name := range names {
 		m := storedUnder(t, name == "held")
 		t.Run(name, func(t *testing.T) {

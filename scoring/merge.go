@@ -20,25 +20,64 @@ type Merging struct {
 // it. It is complete by itself, so it may travel and arrive again.
 type Estate struct {
 	id        uint64 // by which the heir knows that it has it
+	keeper    string // who has it, "" while nobody may
 	watermark int64
 	cause     Cause
-	account   Account // clock, sums, surges, people, windows and identities
+	account   Account // clock, sums, surges, people, windows, identities and estates taken
 }
 
-// maxTaken bounds the memory of estates. It has to last from when an heir takes
-// one until its account has noted that: a moment, or an outage.
+// maxTaken bounds the memory of estates: those of a moment, or of an outage, and of
+// what a store that was set back may have lost.
 const maxTaken = 64
 
 // Into is the account that this one was merged into, "" for none.
 func (a *Account) Into() string { return a.into }
 
 // Estate is what a merged account left and its heir may not have yet, or nil.
-func (a *Account) Estate() *Estate { return a.estate }
+func (a *Account) Estate() *Estate {
+	if a.estate == nil || a.estate.keeper != "" {
+		return nil
+	}
+	return a.estate
+}
+
+// Kept is what a merged account left and keeper took, nil where nothing is kept of it.
+func (a *Account) Kept() (s *Estate, keeper string) {
+	if a.estate == nil || a.estate.keeper == "" {
+		return nil, ""
+	}
+	return a.estate, a.estate.keeper
+}
+
+// Blank reports whether the account had nothing to leave. The heir notes that it has it
+// all the same: a loser whose store is set back may meet events before the merge that
+// had gone to the heir, and leaves them then.
+func (s *Estate) Blank() bool { return !s.account.Begun }
+
+// KeptSince is the clock of what Kept returns.
+func (s *Estate) KeptSince() int64 { return s.account.Clock }
+
+// Of reports whether the event is the one by which the account left the estate.
+func (s *Estate) Of(e *Event, account string) bool { return s.id == estateID(e, account) }
+
+func estateID(e *Event, account string) uint64 {
+	return mix(fnvString(Identity(e.Source, e.ID), account))
+}
 
 // Nameless reports whether the account has events and nothing that says who it is.
 func (a *Account) Nameless() bool { return a.profile == nil && len(a.sums) > 0 }
 
-// Settle notes that the heir has the estate, stored.
+// Keep notes that an heir has the estate, stored. It stays, as the heir's store may be
+// set back.
+func (a *Account) Keep(heir string) {
+	if a.estate != nil {
+		s := *a.estate // the one that is in use elsewhere stays as it is
+		s.keeper = heir
+		a.estate = &s
+	}
+}
+
+// Settle drops the estate: the heir has it for good.
 func (a *Account) Settle() { a.estate = nil }
 
 // Merge ends the history of an account that goes into another: crossings due at or
@@ -55,7 +94,9 @@ func (m *Model) Merge(a *Account, x Merging) Outcome {
 	if a.Begun {
 		m.advance(a, x.Watermark, &out)
 		m.enter(a, x.Event.Time, &out)
-		left.estate = a.estateOf(&x)
+	}
+	left.estate = a.estateOf(&x)
+	if a.Begun {
 		if m.tier(a) != m.last() {
 			var r reading
 			m.read(&r, a, a.Clock)
@@ -72,11 +113,41 @@ func (m *Model) Merge(a *Account, x Merging) Outcome {
 func (a *Account) estateOf(x *Merging) *Estate {
 	e := x.Event
 	return &Estate{
-		id:        mix(fnvString(Identity(e.Source, e.ID), x.From)),
+		id:        estateID(e, x.From),
 		watermark: x.Watermark,
 		cause:     Cause{Kind: CauseMerge, ID: e.ID, Source: e.Source, Type: e.Type},
-		account:   Account{Clock: a.Clock, Begun: true, sums: a.sums, surges: a.surges, people: a.people, once: a.once, days: a.days, held: a.held},
+		account:   Account{Clock: a.Clock, Begun: a.Begun, sums: a.sums, surges: a.surges, people: a.people, once: a.once, days: a.days, held: a.held, taken: a.taken},
 	}
+}
+
+// Took reports whether the account has an estate, or left it with its own. Where it took
+// very many since, nobody can tell: sure is false then.
+func (a *Account) Took(s *Estate) (yes, sure bool) {
+	taken := a.taken
+	if a.into != "" && a.estate != nil {
+		taken = a.estate.account.taken
+	}
+	yes = slices.Contains(taken, s.id)
+	return yes, yes || len(taken) < maxTaken
+}
+
+// Revive takes a merge back, of which a circle would come: two accounts went into each
+// other at once. The account has again what it left, unless an heir has it, as is noted
+// in the account or known to the caller (taken): then it comes back with that one's estate.
+// Its profile was given up.
+func (m *Model) Revive(a *Account, taken bool) Outcome {
+	if a.into == "" {
+		return Outcome{Effect: Duplicate}
+	}
+	s := a.Estate()
+	*a = Account{Seq: a.Seq}
+	m.Open(a)
+	var out Outcome
+	if s != nil && !taken {
+		out = m.Absorb(a, s)
+	}
+	out.Changed, out.ProfileChanged = true, true
+	return out
 }
 
 // Absorb adds what a merged account left to its heir, as if the heir had had those
@@ -85,20 +156,30 @@ func (a *Account) estateOf(x *Merging) *Estate {
 // that was taken before changes nothing.
 func (m *Model) Absorb(a *Account, s *Estate) Outcome {
 	var out Outcome
-	if slices.Contains(a.taken, s.id) {
+	if yes, _ := a.Took(s); yes {
 		out.Effect = Duplicate
+		return out
+	}
+	if s.Blank() {
+		a.take(s)
+		out.Changed = true
 		return out
 	}
 	m.advance(a, s.watermark, &out)
 	m.enter(a, s.account.Clock, &out)
 	m.inherit(a, &s.account, &out)
-	a.taken = append(a.taken, s.id)
-	if over := len(a.taken) - maxTaken; over > 0 {
-		a.taken = slices.Delete(a.taken, 0, over)
-	}
+	a.take(s)
 	a.quiet.stir()
 	m.evaluate(a, func() Cause { return s.cause }, &out)
 	return out
+}
+
+// take notes that the account has an estate, and those that are part of it.
+func (a *Account) take(s *Estate) {
+	a.taken = append(append(a.taken, s.account.taken...), s.id)
+	if over := len(a.taken) - maxTaken; over > 0 {
+		a.taken = slices.Delete(a.taken, 0, over)
+	}
 }
 
 // inherit adds the sums and memories of another account, whose clock is not ahead.
@@ -207,36 +288,85 @@ func latest(x, y []uint64) (ids []uint64, forgotten int) {
 	return slices.Concat(x, y), over
 }
 
+// How what a merged account left is written.
+const (
+	noEstate    = 0
+	plainEstate = 1 // nobody has it, and it took none itself
+	anEstate    = 2
+	blankEstate = 3
+)
+
+func (s *Estate) form() byte {
+	switch {
+	case s == nil:
+		return noEstate
+	case s.Blank():
+		return blankEstate
+	case s.keeper == "" && len(s.account.taken) == 0:
+		return plainEstate
+	}
+	return anEstate
+}
+
 // packMerged writes what is left of a merged account behind its seq.
 func (m *Model) packMerged(dst []byte, a *Account) []byte {
 	p := packer{b: dst}
 	p.text(a.into)
-	if p.flag(a.estate != nil) {
-		s := a.estate
-		p.hash(s.id)
-		p.b = binary.AppendVarint(p.b, s.watermark)
-		p.text(s.cause.ID)
-		p.text(s.cause.Source)
-		p.text(s.cause.Type)
-		p.clock = s.account.Clock
-		p.body(m, &s.account)
-		p.holds(m.names, &s.account)
+	form, s := a.estate.form(), a.estate
+	p.b = append(p.b, form)
+	if form == noEstate {
+		return p.b
 	}
+	p.hash(s.id)
+	if form != plainEstate {
+		p.text(s.keeper)
+		p.hashes(s.account.taken)
+	}
+	if form == blankEstate {
+		return p.b
+	}
+	p.b = binary.AppendVarint(p.b, s.watermark)
+	p.text(s.cause.ID)
+	p.text(s.cause.Source)
+	p.text(s.cause.Type)
+	p.clock = s.account.Clock
+	p.body(m, &s.account)
+	p.holds(m.names, &s.account)
 	return p.b
 }
 
 func (u *unpacker) merged(a *Account, names *Names) {
 	a.into = u.text()
 	u.failed = u.failed || a.into == ""
-	if !u.flag() {
+	form := u.byte()
+	if form == noEstate || form > blankEstate {
+		u.failed = u.failed || form > blankEstate
 		return
 	}
-	s := &Estate{account: Account{Begun: true}}
-	s.id, s.watermark = u.hash(), u.varint()
+	s := &Estate{id: u.hash()}
+	a.estate = s
+	if form != plainEstate {
+		s.keeper, s.account.taken = u.text(), u.hashes(nil)
+	}
+	if form == blankEstate {
+		return
+	}
+	s.watermark = u.varint()
 	s.cause = Cause{Kind: CauseMerge, ID: u.text(), Source: u.text(), Type: u.text()}
+	s.account.Begun = true
 	u.body(&s.account, names)
 	u.holds(&s.account, names)
-	a.estate = s
+}
+
+func (p *packer) hashes(all []uint64) {
+	p.count(len(all))
+	for _, h := range all {
+		p.hash(h)
+	}
+}
+
+func (u *unpacker) hashes(into []uint64) []uint64 {
+	return list(u, into, 8, func(h *uint64) { *h = u.hash() })
 }
 
 func (u *unpacker) text() string {

@@ -279,3 +279,75 @@ func TestBoundsHoldInTheHeir(t *testing.T) {
 		}
 	}
 }
+
+// visitsOnly is a model in which each visit counts for ever.
+func visitsOnly(t *testing.T) *scoring.Model {
+	t.Helper()
+	return compile(t, scoring.Spec{
+		Name: "revived", Version: 1,
+		Groups:  []scoring.GroupSpec{{Name: "g"}},
+		Signals: []scoring.SignalSpec{{Name: "visit", Group: "g", Type: "visit", Points: 10, HalfLife: scoring.Never}},
+		Tiers:   []scoring.TierSpec{{Name: "A", Min: ptr(10.0), MQA: true}, {Name: "B"}},
+	})[0]
+}
+
+// An account that is revived has again what it left, unless an heir has it: then that one
+// brings it back.
+func TestAnAccountIsRevived(t *testing.T) {
+	t.Parallel()
+	m := visitsOnly(t)
+	for _, taken := range []bool{false, true} {
+		a, b := new(scoring.Account), new(scoring.Account)
+		for i, account := range []*scoring.Account{a, b} {
+			m.Open(account)
+			m.Apply(account, &scoring.Event{ID: fmt.Sprint("v", i), Source: "/test", Type: "visit", Time: start, Arrived: start, Strength: 1}, start)
+		}
+		e := &scoring.Event{Kind: scoring.KindMerge, ID: "m", Source: "/crm", Time: start}
+		back := &scoring.Event{Kind: scoring.KindMerge, ID: "back", Source: "/crm", Time: start}
+		m.Merge(a, scoring.Merging{From: "a", Into: "b", Event: e, Watermark: start})
+		if taken {
+			m.Absorb(b, a.Estate())
+			a.Keep("b")
+		}
+		m.Merge(b, scoring.Merging{From: "b", Into: "a", Event: back, Watermark: start})
+		left := restored(t, m, a)
+		if s, keeper := left.Kept(); (keeper == "b") != taken || s != nil && !s.Of(e, "a") || s != nil && s.Of(back, "a") {
+			t.Errorf("taken %v: kept by %q", taken, keeper)
+		}
+		m.Revive(left, false)
+		m.Absorb(left, restored(t, m, b).Estate())
+		left = restored(t, m, left)
+		if got := m.Score(left, start); got != 20 || left.Into() != "" {
+			t.Errorf("taken %v: the one that stays has score %v, want 20", taken, got)
+		}
+		if again := m.Absorb(left, restored(t, m, b).Estate()); again.Effect != scoring.Duplicate {
+			t.Errorf("taken %v: an estate was taken twice", taken)
+		}
+	}
+}
+
+// An heir notes an account that left nothing too, even one that nobody heard of, and
+// remembers over an erasure what it took.
+func TestAnHeirNotesAnAccountThatLeftNothing(t *testing.T) {
+	t.Parallel()
+	m := visitsOnly(t)
+	from, heir := new(scoring.Account), new(scoring.Account)
+	m.Open(from)
+	m.Open(heir)
+	e := &scoring.Event{Kind: scoring.KindMerge, ID: "m", Source: "/crm", Time: start}
+	m.Merge(from, scoring.Merging{From: "from", Into: "to", Event: e, Watermark: start})
+	s := restored(t, m, from).Estate()
+	if s == nil || !s.Blank() {
+		t.Fatalf("got the estate %+v, want a blank one", s)
+	}
+	m.Absorb(heir, s)
+	m.Apply(heir, &scoring.Event{Kind: scoring.KindTombstone, Time: start}, start)
+	if yes, sure := restored(t, m, heir).Took(s); !yes || !sure {
+		t.Error("the heir does not remember it")
+	}
+	from.Keep("to")
+	m.Apply(from, &scoring.Event{Kind: scoring.KindTombstone, Time: start}, start)
+	if kept, _ := from.Kept(); kept != nil || from.Into() != "to" {
+		t.Error("an erased loser keeps what it left")
+	}
+}

@@ -32,6 +32,10 @@ func (m *Model) Pack(dst []byte, a *Account) []byte {
 	switch {
 	case a.into != "":
 		return m.packMerged(append(dst, 2), a)
+	case !a.Begun && len(a.taken) > 0:
+		p := packer{b: append(dst, 3)}
+		p.hashes(a.taken)
+		return p.b
 	case !a.Begun:
 		return append(dst, 0)
 	}
@@ -39,17 +43,14 @@ func (m *Model) Pack(dst []byte, a *Account) []byte {
 	p.body(m, a)
 	if layout > plainLayout {
 		p.holds(m.names, a)
-		p.count(len(a.taken))
-		for _, id := range a.taken {
-			p.hash(id)
-		}
+		p.hashes(a.taken)
 	}
 	return p.b
 }
 
 // layout is the oldest that can say all of the account.
 func (a *Account) layout() byte {
-	if a.into != "" || a.Begun && len(a.held)+len(a.suspects)+len(a.taken) > 0 {
+	if a.into != "" || len(a.taken) > 0 || a.Begun && len(a.held)+len(a.suspects) > 0 {
 		return Layout
 	}
 	return plainLayout
@@ -165,10 +166,12 @@ func (m *Model) unpack(a *Account, data []byte) error {
 		u.body(a, m.names)
 		if layout > plainLayout {
 			u.holds(a, m.names)
-			a.taken = list(&u, a.taken, 8, func(id *uint64) { *id = u.hash() })
+			a.taken = u.hashes(a.taken)
 		}
 	case begun == 2 && layout > plainLayout:
 		u.merged(a, m.names)
+	case begun == 3 && layout > plainLayout:
+		a.taken = u.hashes(a.taken)
 	case begun != 0:
 		u.failed = true
 	}

@@ -23,7 +23,7 @@ func (w *world) gather() *verify.Run {
 		run.Inputs = append(run.Inputs, w.read(topic)...)
 	}
 	for _, r := range run.Inputs {
-		if account := verify.Account(r); account != "" {
+		for _, account := range verify.Accounts(r) {
 			accounts[account] = true
 		}
 	}

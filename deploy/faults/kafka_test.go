@@ -307,7 +307,7 @@ func (w *world) beforePoison() {
 	first := map[engine.Partition]int64{}
 	for _, r := range w.read(w.cfg.Kafka.Topics.Engagement) {
 		p := engine.Partition{Topic: r.Topic, ID: r.Partition}
-		if _, known := first[p]; !known && verify.Account(r) == "" {
+		if _, known := first[p]; !known && len(verify.Accounts(r)) == 0 {
 			first[p] = r.Offset
 		}
 	}

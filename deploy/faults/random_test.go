@@ -73,6 +73,7 @@ func (g *stage) play(limit time.Duration) {
 		g.join()
 	}
 	m := usualMix(g.rng.Uint64())
+	m.merges = 0.004
 	tr := g.w.traffic(m)
 	g.w.flowing(50)
 	end := time.Now().Add(limit)

@@ -22,6 +22,8 @@ type mix struct {
 	late       float64 // share that is up to 20 s late
 	poison     float64 // share that cannot be used
 	hot        float64 // share of the first account; 0: as the others
+	merges     float64 // share that merges two accounts
+	nameless   float64 // share that comes under a bare domain, or says whose that is
 }
 
 // usualMix gives an account an event every five seconds: its score then wanders
@@ -41,6 +43,8 @@ type traffic struct {
 	// profiled holds account and instant of each profile: of two at one instant the
 	// later one would hold, and no partition says which that is.
 	profiled map[string]bool
+	merged   map[int]bool // accounts that went into others
+	guests   map[int]int  // events under each bare domain
 	cancel   context.CancelFunc
 	done     sync.WaitGroup
 	err      error // why publishing ended; read it after done
@@ -65,7 +69,7 @@ func (w *world) traffic(m mix) *traffic {
 
 // source makes events without publishing them.
 func (w *world) source(m mix) *traffic {
-	return &traffic{w: w, mix: m, rng: rand.New(rand.NewPCG(m.seed, 1)), profiled: map[string]bool{}}
+	return &traffic{w: w, mix: m, rng: rand.New(rand.NewPCG(m.seed, 1)), profiled: map[string]bool{}, merged: map[int]bool{}, guests: map[int]int{}}
 }
 
 func (tr *traffic) end() {
@@ -132,6 +136,14 @@ func (tr *traffic) make(now time.Time) sent {
 		now = now.Add(-time.Duration(tr.rng.IntN(20_000)) * time.Millisecond)
 	}
 	key := []byte(id) // by event and not by account: any partition
+	switch p := tr.rng.Float64(); {
+	case p < tr.mix.merges:
+		if s, ok := tr.merge(id, key, now); ok {
+			return s
+		}
+	case p < tr.mix.merges+tr.mix.nameless:
+		return tr.late(id, key, now)
+	}
 	if tr.rng.Float64() < tr.mix.poison {
 		return sent{t.Engagement, sink.Message{Key: key, Value: tr.poison(id, account, now)}}
 	}
@@ -153,6 +165,32 @@ func (tr *traffic) make(now time.Time) sent {
 		data = fmt.Sprintf(`{"strength":%.2f}`, 0.1+tr.rng.Float64())
 	}
 	return sent{topic, sink.Message{Key: key, Value: event(id, typ, now, account, data)}}
+}
+
+// merge has an account go into a later one, once, so that all ways end somewhere.
+func (tr *traffic) merge(id string, key []byte, now time.Time) (s sent, ok bool) {
+	from := tr.rng.IntN(tr.mix.accounts - 1)
+	if tr.merged[from] {
+		return s, false
+	}
+	tr.merged[from] = true
+	into := min(from+1+tr.rng.IntN(20), tr.mix.accounts-1)
+	data := fmt.Sprintf(`{"into":"firm-%d.example"}`, into)
+	return sent{tr.w.cfg.Kafka.Topics.Engagement, sink.Message{Key: key, Value: event(id, "account.merged", now, fmt.Sprintf("firm-%d.example", from), data)}}, true
+}
+
+// late is an event under a bare domain, or the profile that says whose domain it is, which
+// comes once there are some.
+func (tr *traffic) late(id string, key []byte, now time.Time) sent {
+	t := tr.w.cfg.Kafka.Topics
+	n := tr.rng.IntN(50)
+	tr.guests[n]++
+	domain, owner := fmt.Sprintf("guest-%d.example", n), fmt.Sprintf("host-%d.example", n)
+	if tr.guests[n] == 6 {
+		return sent{t.Profiles, sink.Message{Key: key, Value: event(id, "account.profile", now, owner, fmt.Sprintf(`{"domains":[%q]}`, domain))}}
+	}
+	data := fmt.Sprintf(`{"domain":%q,"contact":{"id":"c%d"}}`, domain, tr.rng.IntN(6))
+	return sent{t.Engagement, sink.Message{Key: key, Value: event(id, "engagement.webinar", now, "", data)}}
 }
 
 func (tr *traffic) contact() string {

@@ -158,6 +158,9 @@ func (s *shard) moves(inputs []*Input, r *Round) []Move {
 		from, stored := s.positions[p]
 		if to, ended := ends[p]; ended && (to > from || !stored) {
 			moves = append(moves, Move{Partition: p, From: from, To: to})
+			if fence, ok := s.fenced(p); ok {
+				moves = append(moves, fence)
+			}
 		}
 	}
 	for i, in := range inputs {

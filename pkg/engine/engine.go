@@ -127,6 +127,7 @@ type Engine struct {
 	ragged    bool
 	moved     map[string]went // merged accounts
 	waiting   []string        // those whose estates no heir has yet
+	learned   bool            // moved was read anew, and may have circles
 	watermark int64
 	level     int64 // the latest time of an input
 
@@ -251,6 +252,9 @@ func (e *Engine) run(ctx context.Context, r Round) error {
 		return err
 	}
 	if len(again) > 0 {
+		if err := e.untangle(ctx); err != nil {
+			return err
+		}
 		r.Inputs = again
 		return e.run(ctx, r)
 	}

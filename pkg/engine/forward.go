@@ -122,6 +122,11 @@ func (e *Engine) runLate(ctx context.Context, late []*Input, r *Round) error {
 		if err != nil {
 			return err
 		}
+		if len(again) > 0 {
+			if err := e.untangle(ctx); err != nil {
+				return err
+			}
+		}
 		late = late[:0:0]
 		for i := range again {
 			in := &again[i]
@@ -168,7 +173,7 @@ func (s *shard) meet(account string, to went) {
 // learn finds out which accounts were merged, and whose estates wait.
 func (e *Engine) learn(ctx context.Context) error {
 	clear(e.moved)
-	e.waiting = e.waiting[:0]
+	e.waiting, e.learned = e.waiting[:0], true
 	for cursor := ""; ; {
 		var names []string
 		err := e.retry(ctx, "list merged accounts", func() (err error) {
@@ -218,12 +223,16 @@ func (e *Engine) recall(ctx context.Context, names []string) error {
 // bequeathAll goes on with the merges that a crash interrupted.
 func (e *Engine) bequeathAll(ctx context.Context) error {
 	for len(e.waiting) > 0 {
-		if err := e.bequeath(ctx, e.waiting[0]); err != nil {
+		if err := e.bequeath(ctx, e.waiting[0], ""); err != nil {
 			return err
 		}
 		e.waiting = e.waiting[1:]
 	}
-	return nil
+	if !e.learned {
+		return nil
+	}
+	e.learned = false
+	return e.untangle(ctx)
 }
 
 // packFrom writes the positions at which a merged account's events became its heir's.

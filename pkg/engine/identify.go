@@ -14,12 +14,11 @@ import (
 // it is stored, and past in every shard.
 func (e *Engine) identify(ctx context.Context, in *Input, until int64) error {
 	in.joins, in.watermark = false, max(e.watermark, min(e.level, until))
-	s := e.shardOf(in.Event.Account)
-	if s.positions[in.Partition] > in.Offset {
-		return nil // done before
-	}
 	if in.Event.Kind == scoring.KindProfile {
 		return e.moveIn(ctx, in)
+	}
+	if e.shardOf(in.Event.Account).positions[in.Partition] > in.Offset { // done before
+		return e.offerAgain(ctx, in, in.Event.Account)
 	}
 	refusal, err := e.merge(ctx, in)
 	if err != nil || refusal == "" {
@@ -38,19 +37,23 @@ func (e *Engine) shardOf(account string) *shard {
 }
 
 // moveIn moves the accounts that are no more than a domain into the one whose profile
-// declares it.
+// declares it. Where the profile is applied already, that is for those whose shards
+// are not past it.
 func (e *Engine) moveIn(ctx context.Context, in *Input) error {
 	ev := in.Event
 	owner, err := e.look(ctx, ev.Account)
-	if err != nil {
+	if err != nil || owner.account.Into() != "" {
 		return err
 	}
-	before, at := owner.account.Profile()
-	if owner.account.Into() != "" || before != nil && ev.Time < at {
-		return nil
-	}
-	if err := e.moveAliases(ctx, ev, before); err != nil {
-		return err
+	applied := e.shardOf(ev.Account).positions[in.Partition] > in.Offset
+	if !applied {
+		before, at := owner.account.Profile()
+		if before != nil && ev.Time < at {
+			return nil
+		}
+		if err := e.moveAliases(ctx, ev, before); err != nil {
+			return err
+		}
 	}
 	var held map[string]string
 	err = e.retry(ctx, "look up aliases", func() (err error) {
@@ -61,22 +64,26 @@ func (e *Engine) moveIn(ctx context.Context, in *Input) error {
 		return err
 	}
 	for _, domain := range ev.Profile.Domains {
-		if held[domain] != ev.Account || domain == ev.Account {
+		if domain == ev.Account || applied && e.shardOf(domain).positions[in.Partition] > in.Offset {
 			continue
 		}
-		a, err := e.look(ctx, domain)
-		if err != nil {
-			return err
-		}
-		if !a.account.Nameless() {
-			continue
-		}
-		x := scoring.Merging{From: domain, Into: ev.Account, Event: ev, Watermark: in.watermark}
-		if err := e.join(ctx, x); err != nil {
+		if err := e.moveDomain(ctx, in, domain, held[domain] == ev.Account); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (e *Engine) moveDomain(ctx context.Context, in *Input, domain string, held bool) error {
+	a, err := e.look(ctx, domain)
+	if err != nil {
+		return err
+	}
+	if !held || !a.account.Nameless() {
+		return e.offerAgain(ctx, in, domain)
+	}
+	_, err = e.join(ctx, in, scoring.Merging{From: domain, Into: in.Event.Account, Event: in.Event, Watermark: in.watermark})
+	return err
 }
 
 // mark notes which inputs of a round may change who is who. Of profiles these are
@@ -97,7 +104,7 @@ func (e *Engine) mark(ctx context.Context, inputs []Input) error {
 	if len(domains.names) == 0 {
 		return nil
 	}
-	nameless, err := e.nameless(ctx, domains.names)
+	nameless, kept, err := e.nameless(ctx, domains.names)
 	if err != nil {
 		return err
 	}
@@ -106,6 +113,9 @@ func (e *Engine) mark(ctx context.Context, inputs []Input) error {
 		if in.Event.Kind == scoring.KindProfile {
 			for _, d := range in.Event.Profile.Domains {
 				in.joins = in.joins || nameless[d] && d != in.Event.Account
+				if s := kept[d]; s != nil && s.Of(in.Event, d) {
+					in.joins = true
+				}
 			}
 		}
 		for _, name := range [...]string{e.heir(in.Event.Account), in.Event.Domain, e.heir(in.Event.Into)} {
@@ -117,15 +127,16 @@ func (e *Engine) mark(ctx context.Context, inputs []Input) error {
 	return nil
 }
 
-// nameless are those of the accounts that have events and no profile of their own.
-func (e *Engine) nameless(ctx context.Context, names []string) (map[string]bool, error) {
+// nameless are those of the accounts that have events and no profile of their own, and
+// kept is what such ones left and an heir took.
+func (e *Engine) nameless(ctx context.Context, names []string) (found map[string]bool, kept map[string]*scoring.Estate, err error) {
 	byShard := map[int][]string{}
 	for _, name := range names {
 		n := ShardOf(name, e.store.Shards())
 		byShard[n] = append(byShard[n], name)
 	}
-	var mu sync.Mutex // guards found: shards are asked at once
-	found := map[string]bool{}
+	var mu sync.Mutex // guards found and kept: shards are asked at once
+	found, kept = map[string]bool{}, map[string]*scoring.Estate{}
 	group, ctx := errgroup.WithContext(ctx)
 	for n, names := range byShard {
 		l := e.lanes[n%len(e.lanes)]
@@ -139,14 +150,19 @@ func (e *Engine) nameless(ctx context.Context, names []string) (map[string]bool,
 				if err != nil {
 					return err
 				}
-				if a != nil && a.Nameless() {
-					mu.Lock()
-					found[r.Account] = true
-					mu.Unlock()
+				if a == nil {
+					continue
 				}
+				mu.Lock()
+				if a.Nameless() {
+					found[r.Account] = true
+				} else if s, _ := a.Kept(); s != nil {
+					kept[r.Account] = s
+				}
+				mu.Unlock()
 			}
 			return nil
 		})
 	}
-	return found, group.Wait()
+	return found, kept, group.Wait()
 }

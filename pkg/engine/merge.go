@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -15,16 +16,18 @@ const MergedListing = ":merged"
 
 // A merge takes three steps, each one commit of one shard: the loser gives (its last
 // crossing, where it went, and the estate, all in its own record), the heir takes
-// (the sums, and that it has them), the loser settles (the estate is dropped). Whoever
-// finds an estate after a crash goes on with the second step. Until it is done, events
-// that name the loser find the heir all the same.
+// (the sums, and that it has them), the loser notes that. Whoever finds an estate after
+// a crash goes on with the second step. Until it is done, events that name the loser
+// find the heir all the same. See estate.go for what a store that was set back, or two
+// accounts that go into each other, make of it.
 
-// join merges one account into another that was not merged itself.
-func (e *Engine) join(ctx context.Context, x scoring.Merging) error {
+// join merges one account into another that was not merged itself, as an input says.
+// It is undone where others had the heir go the other way at once.
+func (e *Engine) join(ctx context.Context, in *Input, x scoring.Merging) (undone bool, err error) {
 	if err := e.leaveAliases(ctx, x); err != nil {
-		return err
+		return false, err
 	}
-	err := e.change(ctx, x.From, func(l *lane, w *work, t *touched, a *entry) error {
+	err = e.change(ctx, x.From, func(l *lane, w *work, t *touched, a *entry) error {
 		// Read after the account: who applied something to it in between is a conflict.
 		if err := l.readPositions(ctx); err != nil {
 			return err
@@ -33,14 +36,19 @@ func (e *Engine) join(ctx context.Context, x scoring.Merging) error {
 		t.add(a)
 		if out.Effect != scoring.Duplicate {
 			a.from, a.profileChanged = maps.Clone(e.shardOf(x.From).positions), true
+			a.from[placed(in.Partition)] = in.Offset
 		}
 		return l.note(w, t, a, &out, x.Event.Arrived)
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	failpoint.Hit(failpoint.EstateGiven)
-	return e.bequeath(ctx, x.From)
+	if err := e.bequeath(ctx, x.From, in.Event.Into); err != nil {
+		return false, err
+	}
+	_, merged := e.moved[x.From]
+	return !merged, nil
 }
 
 // leaveAliases gives the domains that a loser still has to its heir.
@@ -68,44 +76,6 @@ func (e *Engine) leaveAliases(ctx context.Context, x scoring.Merging) error {
 	})
 }
 
-// bequeath brings the estate of a merged account to its heir, if it waits.
-func (e *Engine) bequeath(ctx context.Context, from string) error {
-	a, err := e.look(ctx, from)
-	if err != nil {
-		return err
-	}
-	e.moved[from] = went{a.account.Into(), a.from}
-	estate := a.account.Estate()
-	if estate == nil {
-		return nil
-	}
-	for heir := a.account.Into(); heir != ""; {
-		heir, err = e.endow(ctx, heir, estate)
-		if err != nil {
-			return err
-		}
-	}
-	failpoint.Hit(failpoint.EstateTaken)
-	return e.change(ctx, from, func(_ *lane, _ *work, t *touched, a *entry) error {
-		a.account.Settle()
-		t.add(a)
-		return nil
-	})
-}
-
-// endow gives an estate to an heir, or says which account that one was merged into.
-func (e *Engine) endow(ctx context.Context, heir string, estate *scoring.Estate) (next string, err error) {
-	err = e.change(ctx, heir, func(l *lane, w *work, t *touched, a *entry) error {
-		if next = a.account.Into(); next != "" {
-			return nil
-		}
-		out := l.e.model.Absorb(a.account, estate)
-		t.add(a) // taken before or not: the version says whether what is remembered is true
-		return l.note(w, t, a, &out, 0)
-	})
-	return next, err
-}
-
 // change does one thing to one account and commits it. No lane may be running.
 func (e *Engine) change(ctx context.Context, account string, do func(*lane, *work, *touched, *entry) error) error {
 	n := ShardOf(account, e.store.Shards())
@@ -120,7 +90,7 @@ func (e *Engine) change(ctx context.Context, account string, do func(*lane, *wor
 			return nil, err
 		}
 		if len(t.entries) > 0 {
-			w.step.Moves = s.guards(e.ends)
+			w.step.Moves = append(w.step.Moves, s.guards(e.ends)...)
 		}
 		return w, l.writeAll(w, t, UnknownWatermark)
 	})
@@ -166,5 +136,10 @@ func (e *Engine) merge(ctx context.Context, in *Input) (refusal string, err erro
 	if !ok {
 		return why, nil
 	}
-	return "", e.join(ctx, scoring.Merging{From: from[0], Into: into[len(into)-1], Event: in.Event, Watermark: in.watermark})
+	x := scoring.Merging{From: from[0], Into: into[len(into)-1], Event: in.Event, Watermark: in.watermark}
+	undone, err := e.join(ctx, in, x)
+	if err == nil && undone {
+		refusal = fmt.Sprintf("data.into: %q goes into %q at the same time: of accounts that go into each other, the one that sorts first stays", x.Into, x.From)
+	}
+	return refusal, err
 }

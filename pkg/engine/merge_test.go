@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -181,5 +183,64 @@ func wantNear(t *testing.T, s engine.Store, name string, at int64, want float64)
 	}
 	if math.Abs(got-want) > 1e-3 {
 		t.Errorf("score of %s: got %v, want about %v", name, got, want)
+	}
+}
+
+// Engines that do not hear of each other merge accounts in a circle. One of them stays an
+// account, has all that they had, and takes what comes after; the merges go on to end.
+func TestACircleOfMergesIsOpened(t *testing.T) {
+	t.Parallel()
+	for n := 2; n <= 4; n++ {
+		for _, empty := range []bool{false, true} {
+			names := apart(n)
+			s := memory.New(shards)
+			var engines []*engine.Engine
+			var rounds []engine.Round
+			for i := range n {
+				p := engine.Partition{Topic: "engagement", ID: i}
+				inputs := []engine.Input{visit(p, 0, names[i], start), merged(p, 1, names[i], names[(i+1)%n], start), visit(p, 2, names[i], start)}
+				if empty {
+					inputs = inputs[1:]
+				}
+				rounds = append(rounds, round(inputs...))
+			}
+			var meet sync.WaitGroup // all have looked whom their accounts went into, before any goes
+			meet.Add(n)
+			var done sync.WaitGroup
+			for i := range n {
+				var once sync.Once
+				store := &faulty{Store: s.Peer(), step: func(step engine.Step) faultKind {
+					if len(step.Writes) == 1 && step.Writes[0].Account == names[i] && step.Writes[0].Tier == engine.MergedListing {
+						once.Do(func() { meet.Done(); meet.Wait() })
+					}
+					return fine
+				}}
+				e := setup{memory: s, store: store, model: compile(t, faint())}.engine(t)
+				assign(t, e, engine.Partition{Topic: "engagement", ID: i})
+				engines = append(engines, e)
+			}
+			for i, e := range engines {
+				done.Go(func() {
+					if err := e.Process(t.Context(), rounds[i]); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			done.Wait()
+			stays, m := slices.Min(names), compile(t, faint())
+			for _, name := range names {
+				if a := account(t, s, m, name); (a.Into() == "") != (name == stays) {
+					t.Errorf("%d accounts: %s went into %q, want %s to stay", n, name, a.Into(), stays)
+				}
+			}
+			want := 0.2 * float64(n)
+			if empty {
+				want /= 2
+			}
+			if got := m.Score(account(t, s, m, stays), start); math.Abs(got-want) > 1e-9 {
+				t.Errorf("score of %s: got %v, want %v", stays, got, want)
+			}
+			outbox(t, s) // seqs have no gaps
+		}
 	}
 }

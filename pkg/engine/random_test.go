@@ -144,6 +144,9 @@ type world struct {
 	odds    int  // a call in so many fails
 	calm    bool // no more faults
 	told    bool // an engine knows at once of what the other merged
+	losing  bool // a node is set back now and then
+	setBack func()
+	lost    bool
 	dice    sync.Mutex
 }
 
@@ -194,6 +197,9 @@ func (w *world) fault() faultKind {
 // live reads the log to its end and sweeps until an instant.
 func (w *world) live(until int64) {
 	for w.done < len(w.log) {
+		if w.losing {
+			w.lose()
+		}
 		switch {
 		case w.one(25):
 			w.rebalance()
@@ -242,7 +248,7 @@ func (w *world) step() {
 // survive boots an engine that died, and lets it do again what is its own.
 func (w *world) survive(i int, err error) {
 	for attempt := 0; err != nil; attempt++ {
-		if !errors.As(err, new(broken)) || attempt > 100 {
+		if !fatal(err) || attempt > 100 {
 			w.t.Fatalf("engine %d: %v", i, err)
 		}
 		w.boot(i)

@@ -42,7 +42,7 @@ func (l *lane) reap(ctx context.Context, s *shard, scan Scanner, cursor uint64) 
 	if err != nil {
 		return cursor, err
 	}
-	var idle []string
+	var idle, kept []string
 	for _, r := range records {
 		a, err := Read(l.e.model, r)
 		if err != nil {
@@ -50,6 +50,14 @@ func (l *lane) reap(ctx context.Context, s *shard, scan Scanner, cursor uint64) 
 		}
 		if a != nil && l.e.model.Lapses(a, l.e.watermark) {
 			idle = append(idle, r.Account)
+		}
+		if a != nil && l.e.keptTooLong(a) {
+			kept = append(kept, r.Account)
+		}
+	}
+	for _, account := range kept {
+		if err := l.e.dropKept(ctx, account); err != nil {
+			return cursor, err
 		}
 	}
 	if len(idle) == 0 {

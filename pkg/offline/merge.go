@@ -74,6 +74,9 @@ func (r *Runner) join(x scoring.Merging) error {
 		return nil
 	}
 	a.Settle()
+	if estate.Blank() {
+		return nil
+	}
 	if err := heir.settle(x.Into, b, x.Event.Time); err != nil {
 		return err
 	}

@@ -25,6 +25,9 @@ type wire struct {
 		Strength   *float64       `json:"strength"`
 		Properties map[string]any `json:"properties"`
 		Attributes map[string]any `json:"attributes"`
+		Domain     string         `json:"domain"`
+		Domains    []string       `json:"domains"`
+		Into       string         `json:"into"`
 	} `json:"data"`
 }
 
@@ -55,12 +58,15 @@ func decode(r Record, now time.Time) (*scoring.Event, string) {
 		return nil, "future_time"
 	case at.Before(now.Add(-oldest)):
 		return nil, "too_old"
-	case strings.TrimSpace(w.Subject) == "":
+	case strings.TrimSpace(w.Subject) == "" && w.Data.Domain == "":
 		return nil, "no_account"
 	}
 	e := &scoring.Event{
 		ID: w.ID, Source: w.Source, Type: w.Type, Account: strings.ToLower(strings.TrimSpace(w.Subject)),
 		Time: at.UnixMilli(), Arrived: r.Time.UnixMilli(), Strength: 1, Properties: w.Data.Properties,
+	}
+	if e.Account == "" {
+		e.Domain = w.Data.Domain
 	}
 	if s := w.Data.Strength; s != nil {
 		if *s < 0 || *s > 10 {
@@ -71,7 +77,9 @@ func decode(r Record, now time.Time) (*scoring.Event, string) {
 	text := func(key string) string { s, _ := w.Data.Contact[key].(string); return s }
 	switch {
 	case w.Type == "account.profile":
-		e.Kind, e.Profile = scoring.KindProfile, &scoring.Profile{Attributes: w.Data.Attributes}
+		e.Kind, e.Profile = scoring.KindProfile, &scoring.Profile{Attributes: w.Data.Attributes, Domains: w.Data.Domains}
+	case w.Type == "account.merged":
+		e.Kind, e.Into = scoring.KindMerge, w.Data.Into
 	case w.Type == "contact.erased":
 		e.Kind = scoring.KindErasure
 		for _, who := range []string{text("id"), strings.ToLower(text("email"))} {
@@ -128,11 +136,11 @@ func (run *Run) decode(r *Report) map[string][]*scoring.Event {
 		return cmp.Or(cmp.Compare(a.event.Time, b.event.Time), cmp.Compare(a.rank, b.rank),
 			cmp.Compare(a.from.Partition, b.from.Partition), cmp.Compare(a.from.Offset, b.from.Offset))
 	})
-	out := map[string][]*scoring.Event{}
-	for _, in := range inputs {
-		out[in.event.Account] = append(out[in.event.Account], in.event)
+	events := make([]*scoring.Event, len(inputs))
+	for i := range inputs {
+		events[i] = inputs[i].event
 	}
-	return out
+	return gather(events, r)
 }
 
 // Headers of dead letters, as Kafka Connect names them.
@@ -155,12 +163,4 @@ func (run *Run) letters(r *Report) map[string]Record {
 
 func place(topic string, partition int, offset int64) string {
 	return fmt.Sprintf("%s/%d@%d", topic, partition, offset)
-}
-
-// Account is the account of a record that is usable now, else "".
-func Account(r Record) string {
-	if e, _ := decode(r, time.Now()); e != nil {
-		return e.Account
-	}
-	return ""
 }

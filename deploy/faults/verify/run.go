@@ -59,7 +59,10 @@ type Report struct {
 	Letters  int // dead letters, repeats included
 	Changes  int // tier changes, repeats left out
 	Repeats  int // tier changes that came again
+	Merges   int // accounts that went into others
 	Faults   []string
+
+	merged map[string]string // accounts by those that went into them directly
 }
 
 // most is how many faults are listed: what is wrong is mostly wrong many times.
@@ -95,8 +98,9 @@ func Check(run Run) (*Report, error) {
 		c := check{run: &run, report: r, model: model, account: account, events: events, history: histories[account]}
 		c.all()
 	}
+	run.losers(r, histories)
 	for account := range histories {
-		if _, ok := inputs[account]; !ok {
+		if _, ok := inputs[account]; !ok && r.merged[account] == "" {
 			r.fault("%s: tier changes of an account without input", account)
 		}
 	}
