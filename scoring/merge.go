@@ -90,20 +90,18 @@ func (m *Model) Merge(a *Account, x Merging) Outcome {
 		out.Effect = Duplicate
 		return out
 	}
-	left := Account{Seq: a.Seq, into: x.Into}
+	left := Account{into: x.Into}
 	if a.Begun {
 		m.advance(a, x.Watermark, &out)
 		m.enter(a, x.Event.Time, &out)
 	}
 	left.estate = a.estateOf(&x)
-	if a.Begun {
-		if m.tier(a) != m.last() {
-			var r reading
-			m.read(&r, a, a.Clock)
-			out.Crossings = append(out.Crossings, m.move(a, &r, verdict{move: true, to: m.last()}, left.estate.cause))
-			left.Seq = a.Seq
-		}
+	if a.Begun && m.tier(a) != m.last() {
+		var r reading
+		m.read(&r, a, a.Clock)
+		out.Crossings = append(out.Crossings, m.move(a, &r, verdict{move: true, to: m.last()}, left.estate.cause))
 	}
+	left.Seq = a.Seq // time alone may have moved it too
 	out.Changed, out.ProfileChanged = true, a.profile != nil
 	*a = left
 	m.Open(a)

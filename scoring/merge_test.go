@@ -59,6 +59,9 @@ func checkMerge(t *testing.T, seed uint64) {
 					t.Errorf("seed %d: an estate was taken twice", seed)
 				}
 			}
+			if n := len(lost); n > 0 && from.Seq != lost[n-1].Seq {
+				t.Errorf("seed %d: the loser is left with seq %d after %s", seed, from.Seq, crossings(lost))
+			}
 			wantLost, wantWon := twinFrom.Merge(twinTo, e, in.watermark)
 			if err := errors.Join(sameCrossings(lost, wantLost), compare(model, to, won, twinTo, wantWon)); err != nil {
 				t.Errorf("seed %d, merge before input %d of %d: %v", seed, i, len(history), err)
