@@ -54,15 +54,13 @@ func (b *bench) follow(ctx context.Context, from map[engine.Partition]int64, tak
 	var group errgroup.Group
 	for _, offsets := range byLeader {
 		group.Go(func() error {
-			for {
+			for ctx.Err() == nil {
 				err := patiently(ctx, func() error { return b.fetch(ctx, offsets, take) })
-				if ctx.Err() != nil {
-					return nil
-				}
-				if err != nil {
+				if err != nil && ctx.Err() == nil {
 					return err
 				}
 			}
+			return nil
 		})
 	}
 	return group.Wait()
