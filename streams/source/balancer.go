@@ -12,6 +12,10 @@ import (
 // with a hash and taking the pairs by weight, up to what is fair for an instance.
 // An instance that comes back gets what it had, and few partitions move when the
 // number of instances changes: what is static membership elsewhere.
+//
+// The hash leaves the topic out, so that partitions of one number go to one instance where
+// that is fair: topics with as many partitions each, keyed by account, have all events of an
+// account there, and instances do not write each other's accounts.
 type rendezvous struct{ instance string }
 
 func (rendezvous) ProtocolName() string { return "tidemark-rendezvous" }
@@ -106,7 +110,6 @@ func weight(p kafka.Partition, m kafka.GroupMember) uint64 {
 	h := fnv.New64a()
 	h.Write(m.UserData)
 	h.Write([]byte{0, byte(p.ID), byte(p.ID >> 8), byte(p.ID >> 16), byte(p.ID >> 24)})
-	h.Write([]byte(p.Topic))
 	// FNV's high bits change little with the last bytes: mix them (MurmurHash3).
 	x := h.Sum64()
 	x = (x ^ x>>33) * 0xff51afd7ed558ccd

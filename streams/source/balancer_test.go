@@ -101,6 +101,25 @@ func TestFewPartitionsMoveWhenAnInstanceJoins(t *testing.T) {
 	})
 }
 
+// Topics keyed by account have an account's events in partitions of one number.
+func TestPartitionsOfOneNumberStayTogether(t *testing.T) {
+	t.Parallel()
+	all := partitionsOf(map[string]int{"a": 12, "b": 12, "c": 12})
+	rapid.Check(t, func(t *rapid.T) {
+		var names []string
+		for i := range rapid.SampledFrom([]int{1, 2, 3, 4, 6, 12}).Draw(t, "instances") {
+			names = append(names, fmt.Sprintf("n%d-%d", i, rapid.IntRange(0, 1000).Draw(t, "name")))
+		}
+		owner := owners(t, group([]string{"a", "b", "c"}, names...), all)
+		for i := range 12 {
+			a, b, c := owner[fmt.Sprint("a/", i)], owner[fmt.Sprint("b/", i)], owner[fmt.Sprint("c/", i)]
+			if a != b || b != c {
+				t.Fatalf("partition %d is of %s, %s and %s", i, a, b, c)
+			}
+		}
+	})
+}
+
 func TestTopicsGoOnlyToThoseWhoReadThem(t *testing.T) {
 	t.Parallel()
 	members := append(group([]string{"a"}, "old"), group([]string{"a", "b"}, "new")...)
