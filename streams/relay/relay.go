@@ -42,6 +42,9 @@ type Entry struct {
 // tells of such outages itself.
 type Publisher interface {
 	Publish(ctx context.Context, topic string, messages []sink.Message) error
+	// Unsure counts requests that ended without an answer: what they hold may be
+	// written yet, behind what was written since.
+	Unsure() uint64
 }
 
 // Topics are where entries go: all of them to both, or to Changes alone.
@@ -70,9 +73,10 @@ const (
 	DefaultPoll           = time.Second
 	DefaultBatch          = 500
 	DefaultPublishTimeout = 10 * time.Second
+	DefaultSettle         = 3 * time.Second
 )
 
-// Config says what to relay. Zeros of Poll, Batch and PublishTimeout take the
+// Config says what to relay. Zeros of Poll, Batch, PublishTimeout and Settle take the
 // defaults above.
 type Config struct {
 	Topics Topics
@@ -87,7 +91,11 @@ type Config struct {
 	// PublishTimeout bounds one attempt, after which ownership is looked at anew.
 	// Keep it below the time for which a lost shard may still be published by us.
 	PublishTimeout time.Duration
-	Hooks          Hooks
+	// Settle is how long after a request without an answer its entries stay in the outbox.
+	// They are then published once more, so that a topic ends with the latest of each
+	// account although the broker may have taken the lost request last.
+	Settle time.Duration
+	Hooks  Hooks
 }
 
 // Validate reports every fault of the settings.
@@ -102,9 +110,9 @@ func (c Config) Validate() error {
 	if c.Owns == nil {
 		faults = append(faults, errors.New("owns: missing"))
 	}
-	if c.Poll < 0 || c.Batch < 0 || c.PublishTimeout < 0 {
-		faults = append(faults, fmt.Errorf("poll %s, batch %d, publish_timeout %s: must not be negative, 0 takes the default",
-			c.Poll, c.Batch, c.PublishTimeout))
+	if c.Poll < 0 || c.Batch < 0 || c.PublishTimeout < 0 || c.Settle < 0 {
+		faults = append(faults, fmt.Errorf("poll %s, batch %d, publish_timeout %s, settle %s: must not be negative, 0 takes the default",
+			c.Poll, c.Batch, c.PublishTimeout, c.Settle))
 	}
 	return errors.Join(faults...)
 }
@@ -128,9 +136,11 @@ type Relay struct {
 type shard struct {
 	// since is when the relay first knew of the entries that wait.
 	since time.Time
-	// acked are entries that both topics acknowledged and whose trimming failed.
-	// They are not published again if they are met again unchanged.
+	// acked are entries that both topics acknowledged and that are still there: trimming
+	// failed, or they settle. They are not published again if they are met again unchanged.
 	acked map[string]Entry
+	// settles is until when entries stay because a request that held some had no answer.
+	settles time.Time
 	// retryAt is when entries that were refused are tried again, and pause how
 	// long that was put off.
 	retryAt time.Time
@@ -153,6 +163,9 @@ func New(c Config, outbox Outbox, publisher Publisher, log zerolog.Logger) (*Rel
 	}
 	if c.PublishTimeout == 0 {
 		c.PublishTimeout = DefaultPublishTimeout
+	}
+	if c.Settle == 0 {
+		c.Settle = DefaultSettle
 	}
 	return &Relay{
 		config: c, outbox: outbox, publish: publisher,
@@ -224,7 +237,7 @@ func (r *Relay) Drain(ctx context.Context) error {
 		if err == nil && len(waiting) == 0 {
 			return nil
 		}
-		if err = errors.Join(err, r.relay(ctx, ctx, waiting)); err != nil {
+		if err = errors.Join(err, r.relay(ctx, ctx, waiting)); err != nil || r.settling() {
 			last = err
 			select {
 			case <-ctx.Done():
@@ -235,6 +248,16 @@ func (r *Relay) Drain(ctx context.Context) error {
 			return fmt.Errorf("drain outboxes: %w", errors.Join(ctx.Err(), last))
 		}
 	}
+}
+
+// settling reports whether entries stay for a while after they were published.
+func (r *Relay) settling() bool {
+	for _, s := range r.shards {
+		if !s.settles.IsZero() {
+			return true
+		}
+	}
+	return false
 }
 
 // look wakes the relay for owned shards that have entries, and forgets the others.

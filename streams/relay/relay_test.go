@@ -329,6 +329,48 @@ func TestBacklogIsReadInBoundedBatches(t *testing.T) {
 	})
 }
 
+// A broker may take a request last that the client gave up: a topic must end with the
+// latest of each account all the same.
+func TestWhatALostRequestHeldIsPublishedOnceMoreBehindIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, b := &boxes{}, &broker{}
+		b.fail = func(context.Context, string, []sink.Message) error {
+			if b.fail = nil; b.Unsure() == 0 {
+				b.lost++ // and the next attempt was acknowledged
+			}
+			return nil
+		}
+		c := config(1)
+		c.Topics.Tiers = ""
+		var told []string
+		c.Hooks.Published = func(entries []Entry) {
+			for _, e := range entries {
+				told = append(told, string(e.Value))
+			}
+		}
+		r := relayOf(t, c, o, b)
+		defer run(t, r)()
+		o.add(0, "a", "1")
+		r.Wake(0)
+		synctest.Wait()
+		o.add(0, "a", "2")
+		r.Wake(0)
+		synctest.Wait()
+		b.late("changes", "a=1")
+		if o.left() != 2 {
+			t.Fatalf("%d entries are left, want both until they have settled", o.left())
+		}
+		pass(DefaultSettle + DefaultPoll)
+		synctest.Wait()
+		if got, want := b.log("changes"), []string{"a=1", "a=2", "a=1", "a=1", "a=2"}; !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		if o.left() != 0 || !slices.Equal(told, []string{"1", "2"}) {
+			t.Errorf("%d entries are left, the hook was told of %v", o.left(), told)
+		}
+	})
+}
+
 func TestStopFinishesWhatIsInHand(t *testing.T) {
 	t.Parallel()
 	for slow, want := range map[time.Duration]int{time.Second: 0, time.Hour: 1} {

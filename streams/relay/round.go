@@ -39,6 +39,7 @@ type batch struct {
 	shard   *shard
 	entries []Entry
 	fresh   []Entry // of these, those that are still to be published
+	news    []Entry // of those, the ones that nobody was told of as published
 	full    bool    // there may be more
 	taken   time.Time
 	err     error
@@ -88,6 +89,7 @@ func (r *Relay) round(ctx context.Context, numbers []int) (more []int, err error
 		switch {
 		case b.err != nil:
 			faults = append(faults, b.err)
+		case !b.shard.settles.IsZero(): // the next poll looks at it
 		case b.full:
 			b.shard.since = time.Now()
 			more = append(more, b.number)
@@ -124,10 +126,19 @@ func (r *Relay) read(ctx context.Context, numbers []int) []*batch {
 	each(batches, func(b *batch) {
 		b.entries, b.err = r.outbox.Outbox(ctx, b.number, "", limit)
 		b.full = len(b.entries) >= limit
+		b.news = b.shard.unpublished(b.entries)
+		b.shard.settle(time.Now())
 		b.fresh = b.shard.unpublished(b.entries)
 	})
 	r.settle(ctx, stageRead, batches)
 	return batches
+}
+
+// settle has entries published once more whose time to settle is over.
+func (s *shard) settle(now time.Time) {
+	if !s.settles.IsZero() && !now.Before(s.settles) {
+		s.settles, s.acked = time.Time{}, nil
+	}
 }
 
 // unpublished are the entries that are not acknowledged yet, and those of the same
@@ -170,6 +181,7 @@ func (r *Relay) publishAll(ctx context.Context, batches []*batch) {
 	if len(good) == 0 {
 		return
 	}
+	unsure := r.publish.Unsure()
 	err := r.publishBoth(ctx, entries)
 	if refused(err) && len(good) > 1 {
 		err = nil
@@ -188,6 +200,9 @@ func (r *Relay) publishAll(ctx context.Context, batches []*batch) {
 	}
 	for _, b := range good {
 		r.published(b)
+		if r.publish.Unsure() != unsure {
+			b.shard.settles = time.Now().Add(r.config.Settle)
+		}
 	}
 	r.settle(ctx, stagePublish, good)
 }
@@ -207,7 +222,7 @@ func (r *Relay) published(b *batch) {
 	if b.err == nil {
 		b.shard.pause = 0
 		if r.config.Hooks.Published != nil {
-			r.config.Hooks.Published(b.fresh)
+			r.config.Hooks.Published(b.news)
 		}
 		if r.config.Hooks.Traced != nil && traced(b.fresh) {
 			r.config.Hooks.Traced(b.fresh, b.taken)
@@ -234,8 +249,8 @@ func (r *Relay) publishBoth(ctx context.Context, entries []Entry) error {
 	return errors.Join(changes, tiers)
 }
 
-// trim removes what is acknowledged. What cannot be removed is remembered, so that
-// it is not published at every poll of a Redis that takes no writes.
+// trim removes what is acknowledged, but for what settles. What stays is remembered, so
+// that it is not published at every poll.
 func (r *Relay) trim(ctx context.Context, batches []*batch) {
 	good := slices.DeleteFunc(slices.Clone(batches), func(b *batch) bool { return b.err != nil || len(b.entries) == 0 })
 	each(good, func(b *batch) {
@@ -243,9 +258,10 @@ func (r *Relay) trim(ctx context.Context, batches []*batch) {
 		for i, e := range b.entries {
 			ids[i] = e.ID
 		}
-		b.err = r.outbox.Trim(ctx, b.number, ids)
-		if b.shard.acked = nil; b.err == nil {
-			return
+		if b.shard.acked = nil; b.shard.settles.IsZero() {
+			if b.err = r.outbox.Trim(ctx, b.number, ids); b.err == nil {
+				return
+			}
 		}
 		b.shard.acked = make(map[string]Entry, len(b.entries))
 		for _, e := range b.entries {

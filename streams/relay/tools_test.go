@@ -101,6 +101,7 @@ type broker struct {
 	mu   sync.Mutex
 	logs map[string][]string
 	at   []time.Time
+	lost uint64 // requests without an answer
 	fail func(ctx context.Context, topic string, messages []sink.Message) error
 }
 
@@ -120,6 +121,19 @@ func (b *broker) Publish(ctx context.Context, topic string, messages []sink.Mess
 	}
 	b.at = append(b.at, time.Now())
 	return nil
+}
+
+func (b *broker) Unsure() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.lost
+}
+
+// late writes what a request without an answer held.
+func (b *broker) late(topic, record string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.logs[topic] = append(b.logs[topic], record)
 }
 
 func (b *broker) log(topic string) []string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -82,6 +83,7 @@ type Publisher struct {
 	log     zerolog.Logger
 	outages outages
 	sending together.Group[sending]
+	unsure  atomic.Uint64
 }
 
 // New makes a Publisher. It starts nothing.
@@ -136,6 +138,10 @@ func (p *Publisher) Publish(ctx context.Context, topic string, messages []Messag
 	wait.Wait()
 	return errors.Join(faults...)
 }
+
+// Unsure counts requests that ended without an answer: what they hold may be written yet,
+// even behind what is written later.
+func (p *Publisher) Unsure() uint64 { return p.unsure.Load() }
 
 // assign groups messages by partition as the Java client would: by murmur2 of
 // the key.

@@ -125,6 +125,9 @@ func (p *Publisher) sendTo(ctx context.Context, batches []*sending) {
 	ctx, cancel := context.WithTimeout(ctx, p.config.Timeout)
 	defer cancel()
 	answer, err := p.client.Transport.RoundTrip(ctx, p.client.Addr, req)
+	if err != nil {
+		p.unsure.Add(1)
+	}
 	for _, s := range batches {
 		if s.err = err; err == nil {
 			s.err = outcome(answer.(*produce.Response), s)

@@ -15,13 +15,21 @@ import (
 // for a ctx that has ended or a shard that is none, and then nothing was written.
 func (s *Store) Commit(ctx context.Context, steps []engine.Step) []engine.Outcome {
 	out := make([]engine.Outcome, len(steps))
+	disturbed := map[int]bool{} // by shard, in this call
 	for i, step := range steps {
 		if err := s.lock(ctx, step.Shard); err != nil {
 			out[i] = engine.Outcome{Result: engine.Failed, Err: err}
 			continue
 		}
+		step.Check = step.Check || disturbed[step.Shard] || s.disturbed[step.Shard]
 		out[i] = s.commit(step)
+		disturbed[step.Shard] = disturbed[step.Shard] || out[i].Result != engine.OK || out[i].Shared
 		s.space.mu.Unlock()
+	}
+	s.space.mu.Lock()
+	defer s.space.mu.Unlock()
+	for shard, is := range disturbed {
+		s.disturbed[shard] = is
 	}
 	return out
 }
@@ -35,8 +43,13 @@ func (s *Store) commit(step engine.Step) engine.Outcome {
 	case elsewhere:
 		return engine.Outcome{Result: engine.Stale, Shared: shared}
 	}
+	if sh.holds(step.Writes) { // an attempt that came through before, whose answer was lost
+		return engine.Outcome{Shared: shared, Overwritten: shared}
+	}
+	// As in Redis, versions are looked at only where they may differ.
+	check := shared || step.Check
 	for _, w := range step.Writes {
-		if sh.records[w.Account].Version != w.Was {
+		if check && sh.records[w.Account].Version != w.Was {
 			return engine.Outcome{Result: engine.Conflict, Shared: true}
 		}
 	}
@@ -56,6 +69,16 @@ func (s *Store) commit(step engine.Step) engine.Outcome {
 	sh.commits++
 	s.seen[step.Shard] = sh.commits
 	return engine.Outcome{Shared: shared}
+}
+
+// holds reports whether all of some writes are what is stored.
+func (sh *shard) holds(writes []engine.Write) bool {
+	for _, w := range writes {
+		if w.State == nil || w.Now == 0 || sh.records[w.Account].Version != w.Now {
+			return false
+		}
+	}
+	return len(writes) > 0
 }
 
 // standing says where the stored positions are beside a step's moves.

@@ -18,7 +18,10 @@ import (
 // by several goroutines. They fail only when ctx has ended.
 type Store struct {
 	space *space
-	seen  []uint64 // by shard: the commit that was this Store's last; guarded by space.mu
+	// By shard, guarded by space.mu: the commit that was this Store's last, and whether its
+	// last step there ended otherwise than plainly stored.
+	seen      []uint64
+	disturbed []bool
 }
 
 var _ engine.Store = (*Store)(nil)
@@ -68,12 +71,12 @@ func New(shards int) *Store {
 			numbers: map[string]uint64{}, due: map[string]int64{}, tiers: map[string]map[string]bool{},
 		})
 	}
-	return &Store{space: s, seen: make([]uint64, shards)}
+	return &Store{space: s, seen: make([]uint64, shards), disturbed: make([]bool, shards)}
 }
 
 // Peer makes another Store on the same namespace, as another process has it.
 func (s *Store) Peer() *Store {
-	return &Store{space: s.space, seen: make([]uint64, len(s.seen))}
+	return &Store{space: s.space, seen: make([]uint64, len(s.seen)), disturbed: make([]bool, len(s.seen))}
 }
 
 // Shards is what New was given.
