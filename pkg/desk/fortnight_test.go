@@ -19,7 +19,7 @@ import (
 	"tidemark/pkg/store/memory"
 )
 
-var seeds = flag.Int("fortnights", 2, "how many random fortnights are simulated")
+var seeds = flag.Int("fortnights", fortnights, "how many random fortnights are simulated")
 
 // A fortnight of 40 reps in three time zones, over the end of summer time in Europe
 // and in America, with a spike of 300 MQAs within an hour: one owner always, no breach
