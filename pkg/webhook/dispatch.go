@@ -35,6 +35,9 @@ type line struct {
 	sender Sender
 	log    zerolog.Logger
 	woken  chan struct{}
+	// beyond is what waited when somebody enabled it, until it is worked off: as much more
+	// than the bound may wait. Used by look alone.
+	beyond int64
 
 	mu        sync.Mutex // guards the rest; not held while anything waits
 	status    Status
@@ -155,8 +158,12 @@ func (d *Dispatcher) look(ctx context.Context) {
 		d.metrics.depth(e.Name, depths[i], statuses[e.Name].Disabled != "", time.Now())
 		if was.Disabled != "" && statuses[e.Name].Disabled == "" {
 			l.log.Info().Msg("endpoint enabled")
+			l.beyond = depths[i].Queued // has time to work that off
 		}
-		if depths[i].Queued > int64(e.maxQueue) && statuses[e.Name].Disabled == "" {
+		if depths[i].Queued <= int64(e.maxQueue) {
+			l.beyond = 0
+		}
+		if depths[i].Queued > l.beyond+int64(e.maxQueue) && statuses[e.Name].Disabled == "" {
 			l.disable(ctx, "the queue is full")
 		}
 		d.wake(e.Name)

@@ -232,6 +232,33 @@ func TestFullQueueDisables(t *testing.T) {
 	})
 }
 
+// Who enables an endpoint whose queue is full means to have it worked off.
+func TestEnabledWithAFullQueueIsWorkedOff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := newShelf()
+		_, d := dispatching(t, q, map[string]func(int) outbound.Answer{"crm": func(n int) outbound.Answer {
+			if n < 3 {
+				return outbound.Answer{Result: outbound.Connection}
+			}
+			return outbound.Answer{Result: outbound.Delivered}
+		}})
+		d.lines["crm"].maxQueue = 1
+		q.put(t, "crm", entry("a.example", 1), entry("b.example", 1), entry("c.example", 1))
+		pass(6 * time.Second)
+		if s, _ := q.Statuses(t.Context()); s["crm"].Disabled == "" {
+			t.Fatal("the queue is full, but the endpoint is not disabled")
+		}
+		if err := q.SetStatus(t.Context(), "crm", Status{}); err != nil {
+			t.Fatal(err)
+		}
+		pass(2 * time.Hour)
+		if s, _ := q.Statuses(t.Context()); s["crm"].Disabled != "" || len(q.entries["crm"]) != 0 {
+			t.Errorf("status %+v, %d wait, want it enabled and nothing", s["crm"], len(q.entries["crm"]))
+		}
+	})
+}
+
 type sendFunc func(outbound.Message) outbound.Answer
 
 func (f sendFunc) Send(_ context.Context, m outbound.Message) outbound.Answer { return f(m) }
