@@ -29,15 +29,8 @@ func (b *rebuild) newKnownLetters(ctx context.Context) (*knownLetters, error) {
 		return nil, err
 	}
 	k := &knownLetters{letters: sink.NewDeadLetters(b.publisher, topic), known: map[engine.Partition]map[int64][]string{}}
-	partitions, err := follower.Partitions(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range partitions {
-		err := follower.Whole(ctx, p, 0, func(r tail.Record) error { k.note(&r); return nil })
-		if err != nil {
-			return nil, fmt.Errorf("read dead letters: %w", err)
-		}
+	if err := follower.All(ctx, nil, func(r tail.Record) error { k.note(&r); return nil }); err != nil {
+		return nil, fmt.Errorf("read dead letters: %w", err)
 	}
 	return k, nil
 }

@@ -197,22 +197,12 @@ func (r *routing) work(ctx context.Context) error {
 
 // published reads mqa-routing from these offsets on.
 func (r *routing) published(ctx context.Context, from map[int]int64, use func([]byte) error) error {
-	partitions, err := r.steps.Partitions(ctx)
-	if err != nil {
-		return err
-	}
-	for _, p := range partitions {
-		err := r.steps.Whole(ctx, p, from[p], func(rec tail.Record) error {
-			if rec.Value == nil {
-				return nil
-			}
-			return use(rec.Value)
-		})
-		if err != nil {
-			return err
+	return r.steps.All(ctx, from, func(rec tail.Record) error {
+		if rec.Value == nil {
+			return nil
 		}
-	}
-	return nil
+		return use(rec.Value)
+	})
 }
 
 // mostNamed bounds how many accounts a set-back names in the log.

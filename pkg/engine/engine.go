@@ -271,7 +271,7 @@ func (e *Engine) run(ctx context.Context, r Round) error {
 func (e *Engine) take(in *Input) {
 	if !in.late && !in.done {
 		shard := ShardOf(in.Event.Account, e.store.Shards())
-		e.lanes[shard%len(e.lanes)].take(shard, in)
+		e.laneOf(shard).take(shard, in)
 	}
 	if in.name != "" {
 		s := e.shardOf(in.name)
@@ -375,7 +375,7 @@ func (e *Engine) RefreshDue(ctx context.Context) error {
 		return fmt.Errorf("next due instants: %w", err)
 	}
 	for i, s := range shards {
-		e.lanes[s%len(e.lanes)].shards[s].due = due[i]
+		e.laneOf(s).shards[s].due = due[i]
 	}
 	return nil
 }

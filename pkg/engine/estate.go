@@ -168,23 +168,18 @@ func (e *Engine) dropKept(ctx context.Context, account string) error {
 // breakCircle looks whether the way of a merged account leads back into itself, which
 // happens where several instances merged accounts into each other at once.
 func (e *Engine) breakCircle(ctx context.Context, from string) error {
-	for passed := []string{from}; ; {
-		a, err := e.look(ctx, passed[len(passed)-1])
-		if err != nil {
-			return err
-		}
-		next := a.account.Into()
-		if next == "" {
-			return nil
-		}
-		if i := slices.Index(passed, next); i >= 0 {
-			if err := e.unknot(ctx, passed[i:]); err != nil {
-				return err
-			}
-			return e.bequeath(ctx, from, "")
-		}
-		passed = append(passed, next)
+	way, err := e.way(ctx, from)
+	if err != nil {
+		return err
 	}
+	last, err := e.look(ctx, way[len(way)-1])
+	if err != nil || last.account.Into() == "" {
+		return err
+	}
+	if err := e.unknot(ctx, way[slices.Index(way, last.account.Into()):]); err != nil {
+		return err
+	}
+	return e.bequeath(ctx, from, "")
 }
 
 // unknot opens a circle of merged accounts: the one whose name sorts first stays an
@@ -193,7 +188,7 @@ func (e *Engine) breakCircle(ctx context.Context, from string) error {
 func (e *Engine) unknot(ctx context.Context, circle []string) error {
 	for _, name := range circle {
 		s := e.shardOf(name)
-		e.lanes[s.number%len(e.lanes)].forget(s)
+		e.laneOf(s.number).forget(s)
 	}
 	stays := slices.Min(circle)
 	first, err := e.look(ctx, stays)

@@ -116,7 +116,7 @@ func (e *Engine) runLate(ctx context.Context, late []*Input, r *Round) error {
 	for len(late) > 0 {
 		for _, in := range late {
 			shard := ShardOf(in.Event.Account, e.store.Shards())
-			e.lanes[shard%len(e.lanes)].take(shard, in)
+			e.laneOf(shard).take(shard, in)
 		}
 		again, err := e.runLanes(ctx, &Round{Watermark: UnknownWatermark, Until: r.Until, Behind: true})
 		if err != nil {
@@ -199,7 +199,7 @@ func (e *Engine) recall(ctx context.Context, names []string) error {
 		byShard[s] = append(byShard[s], name)
 	}
 	for s, names := range byShard {
-		records, err := e.lanes[s.number%len(e.lanes)].load(ctx, s, names)
+		records, err := e.laneOf(s.number).load(ctx, s, names)
 		if err != nil {
 			return err
 		}

@@ -33,8 +33,11 @@ func (e *Engine) identify(ctx context.Context, in *Input, until int64) error {
 
 func (e *Engine) shardOf(account string) *shard {
 	n := ShardOf(account, e.store.Shards())
-	return e.lanes[n%len(e.lanes)].shards[n]
+	return e.laneOf(n).shards[n]
 }
+
+// laneOf is the lane that a shard is in.
+func (e *Engine) laneOf(shard int) *lane { return e.lanes[shard%len(e.lanes)] }
 
 // moveIn moves the accounts that are no more than a domain into the one whose profile
 // declares it. Where the profile is applied already, that is for those whose shards
@@ -139,7 +142,7 @@ func (e *Engine) nameless(ctx context.Context, names []string) (found map[string
 	found, kept = map[string]bool{}, map[string]*scoring.Estate{}
 	group, ctx := errgroup.WithContext(ctx)
 	for n, names := range byShard {
-		l := e.lanes[n%len(e.lanes)]
+		l := e.laneOf(n)
 		group.Go(func() error {
 			records, err := l.load(ctx, l.shards[n], names)
 			if err != nil {

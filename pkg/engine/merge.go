@@ -79,7 +79,7 @@ func (e *Engine) leaveAliases(ctx context.Context, x scoring.Merging) error {
 // change does one thing to one account and commits it. No lane may be running.
 func (e *Engine) change(ctx context.Context, account string, do func(*lane, *work, *touched, *entry) error) error {
 	n := ShardOf(account, e.store.Shards())
-	l := e.lanes[n%len(e.lanes)]
+	l := e.laneOf(n)
 	return l.commitAll(ctx, []*shard{l.shards[n]}, func(ctx context.Context, s *shard) (*work, error) {
 		w, t := &work{shard: s, step: Step{Shard: s.number}}, &touched{}
 		entries, err := l.entries(ctx, s, []string{account})
@@ -99,7 +99,7 @@ func (e *Engine) change(ctx context.Context, account string, do func(*lane, *wor
 // look is an account as far as is known. No lane may be running.
 func (e *Engine) look(ctx context.Context, account string) (*entry, error) {
 	n := ShardOf(account, e.store.Shards())
-	l := e.lanes[n%len(e.lanes)]
+	l := e.laneOf(n)
 	entries, err := l.entries(ctx, l.shards[n], []string{account})
 	if err != nil {
 		return nil, err
@@ -107,8 +107,8 @@ func (e *Engine) look(ctx context.Context, account string) (*entry, error) {
 	return entries[0], nil
 }
 
-// way is an account and those that it went into, one after the other; the last one
-// was not merged.
+// way is an account and those that it went into, one after the other. The last one was
+// not merged, or went into one before it.
 func (e *Engine) way(ctx context.Context, account string) ([]string, error) {
 	var way []string
 	for account != "" && !slices.Contains(way, account) {

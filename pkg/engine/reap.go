@@ -20,7 +20,7 @@ func (e *Engine) Reap(ctx context.Context, scan Scanner) (more bool, err error) 
 		if !e.owns(e.reaping) {
 			continue
 		}
-		l := e.lanes[e.reaping%len(e.lanes)]
+		l := e.laneOf(e.reaping)
 		e.cursor, err = l.reap(ctx, l.shards[e.reaping], scan, e.cursor)
 		if err != nil {
 			return true, fmt.Errorf("forget idle accounts of shard %d: %w", e.reaping, err)

@@ -24,7 +24,7 @@ func (e *Engine) Reconcile(ctx context.Context, published []Published) (behind i
 		shards[n] = append(shards[n], p)
 	}
 	for n, list := range shards {
-		l := e.lanes[n%len(e.lanes)]
+		l := e.laneOf(n)
 		found := 0
 		err := l.commitAll(ctx, []*shard{l.shards[n]}, func(ctx context.Context, s *shard) (w *work, err error) {
 			w, found, err = l.resume(ctx, s, list)

@@ -21,7 +21,7 @@ type Upheld struct {
 // the outbox holds of them then is all that they wrote. Accounts that it does not
 // name stay as they are.
 func (e *Engine) Uphold(ctx context.Context, number int, accounts []string, judge func(context.Context) (map[string]Upheld, error)) (corrected []string, err error) {
-	l := e.lanes[number%len(e.lanes)]
+	l := e.laneOf(number)
 	for _, s := range l.shards {
 		clear(s.positions) // none are moved, and none held against what is stored
 	}

@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -26,14 +25,7 @@ func batching(t *testing.T, q *shelf, send sendFunc) {
 	d := New(q, endpoints, NewMetrics(prometheus.NewRegistry(), endpoints), zerolog.Nop())
 	d.jitter = func(d time.Duration) time.Duration { return d }
 	d.lines["crm"].sender = send
-	ctx, cancel := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := d.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(func() { cancel(); running.Wait() })
+	running(t, d)
 }
 
 // within are the ids of the events of a request.

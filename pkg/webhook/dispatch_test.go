@@ -63,15 +63,21 @@ func dispatching(t *testing.T, q *shelf, answers map[string]func(int) outbound.A
 		}
 		l.sender, receivers[name] = r, r
 	}
+	running(t, d)
+	return receivers, d
+}
+
+// running runs a Dispatcher until the test ends.
+func running(t *testing.T, d *Dispatcher) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() {
+	var ended sync.WaitGroup
+	ended.Go(func() {
 		if err := d.Run(ctx); err != nil {
 			t.Error(err)
 		}
 	})
-	t.Cleanup(func() { cancel(); running.Wait() })
-	return receivers, d
+	t.Cleanup(func() { cancel(); ended.Wait() })
 }
 
 func always(r outbound.Result) func(int) outbound.Answer {

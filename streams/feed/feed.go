@@ -75,7 +75,7 @@ func (f *Feed) Present(ctx context.Context, use func(value []byte) error) error 
 // Between calls use with every record of the topic that was published from one instant up
 // to before another, Unix milliseconds.
 func (f *Feed) Between(ctx context.Context, from, until int64, use func(value []byte) error) error {
-	return whole(ctx, f.whole, func(r tail.Record) error {
+	return f.whole.All(ctx, nil, func(r tail.Record) error {
 		if r.Time < from || r.Time >= until || r.Value == nil {
 			return nil
 		}
@@ -84,25 +84,12 @@ func (f *Feed) Between(ctx context.Context, from, until int64, use func(value []
 }
 
 func each(ctx context.Context, t *tail.Follower, use func([]byte) error) error {
-	return whole(ctx, t, func(r tail.Record) error {
+	return t.All(ctx, nil, func(r tail.Record) error {
 		if r.Value == nil { // a tombstone
 			return nil
 		}
 		return use(r.Value)
 	})
-}
-
-func whole(ctx context.Context, t *tail.Follower, use func(tail.Record) error) error {
-	partitions, err := t.Partitions(ctx)
-	if err != nil {
-		return err
-	}
-	for _, p := range partitions {
-		if err := t.Whole(ctx, p, 0, use); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // The most records that are handed on together, and that are read ahead.

@@ -32,6 +32,21 @@ func (f *Follower) Ends(ctx context.Context) (map[int]int64, error) {
 	return ends, nil
 }
 
+// All calls take for each record that the topic holds now, one partition after the other,
+// each from its offset on; one that from does not name, from its beginning.
+func (f *Follower) All(ctx context.Context, from map[int]int64, take func(Record) error) error {
+	partitions, err := f.Partitions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range partitions {
+		if err := f.Whole(ctx, p, from[p], take); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Whole calls take for each record that the partition holds now from an offset
 // on, and returns when all are handed on. What can heal is tried again until ctx
 // ends.

@@ -44,7 +44,7 @@ func (s *Store) commit(step engine.Step) engine.Outcome {
 		return engine.Outcome{Result: engine.Stale, Shared: shared}
 	}
 	if sh.holds(step.Writes) { // an attempt that came through before, whose answer was lost
-		return engine.Outcome{Shared: shared, Overwritten: shared}
+		return engine.Outcome{Shared: shared || s.shared[step.Shard], Overwritten: shared}
 	}
 	// As in Redis, versions are looked at only where they may differ.
 	check := shared || step.Check
@@ -67,7 +67,7 @@ func (s *Store) commit(step engine.Step) engine.Outcome {
 		sh.positions[m.Partition] = m.To
 	}
 	sh.commits++
-	s.seen[step.Shard] = sh.commits
+	s.seen[step.Shard], s.shared[step.Shard] = sh.commits, shared
 	return engine.Outcome{Shared: shared}
 }
 

@@ -18,9 +18,11 @@ import (
 // by several goroutines. They fail only when ctx has ended.
 type Store struct {
 	space *space
-	// By shard, guarded by space.mu: the commit that was this Store's last, and whether its
-	// last step there ended otherwise than plainly stored.
+	// By shard, guarded by space.mu: the commit that was this Store's last, whether someone
+	// else had written before it, and whether its last step there ended otherwise than plainly
+	// stored.
 	seen      []uint64
+	shared    []bool
 	disturbed []bool
 }
 
@@ -71,12 +73,16 @@ func New(shards int) *Store {
 			numbers: map[string]uint64{}, due: map[string]int64{}, tiers: map[string]map[string]bool{},
 		})
 	}
-	return &Store{space: s, seen: make([]uint64, shards), disturbed: make([]bool, shards)}
+	return newStore(s, shards)
 }
 
 // Peer makes another Store on the same namespace, as another process has it.
 func (s *Store) Peer() *Store {
-	return &Store{space: s.space, seen: make([]uint64, len(s.seen)), disturbed: make([]bool, len(s.seen))}
+	return newStore(s.space, len(s.seen))
+}
+
+func newStore(s *space, shards int) *Store {
+	return &Store{space: s, seen: make([]uint64, shards), shared: make([]bool, shards), disturbed: make([]bool, shards)}
 }
 
 // Shards is what New was given.

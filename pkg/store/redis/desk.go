@@ -116,9 +116,14 @@ func (s *Store) CommitDesk(ctx context.Context, c desk.Commit) error {
 	}
 	names := []string{k.token, k.shared, k.mqas, k.past, k.left, k.positions, k.outbox, answer, k.mark}
 	args := deskWrites(c)
+	return s.deskScript(ctx, "commit the desk", s.scripts.desk, names, args)
+}
+
+// deskScript runs a script that changes the desk or says why not.
+func (s *Store) deskScript(ctx context.Context, op string, sc script, names []string, args []any) error {
 	var reply string
-	err := s.try(ctx, "commit the desk", func() (err error) {
-		reply, err = s.client.EvalSha(ctx, s.scripts.desk.sha, names, args...).Text()
+	err := s.try(ctx, op, func() (err error) {
+		reply, err = s.client.EvalSha(ctx, sc.sha, names, args...).Text()
 		return err
 	})
 	switch {
@@ -165,15 +170,12 @@ func deskWrites(c desk.Commit) []any {
 
 // DeskOutbox implements desk.Store, in one transaction.
 func (s *Store) DeskOutbox(ctx context.Context, after string, limit int) ([]store.Entry, string, error) {
-	k, start := s.keys.desk(), "-"
-	if after != "" {
-		start = "(" + after
-	}
+	k := s.keys.desk()
 	var found *goredis.XMessageSliceCmd
 	var mark *goredis.StringCmd
 	err := s.try(ctx, "read the desk's outbox", func() error {
 		_, err := s.client.TxPipelined(ctx, func(p goredis.Pipeliner) error {
-			found, mark = p.XRangeN(ctx, k.outbox, start, "+", int64(limit)), p.Get(ctx, k.mark)
+			found, mark = p.XRangeN(ctx, k.outbox, behind(after), "+", int64(limit)), p.Get(ctx, k.mark)
 			return nil
 		})
 		return unlessNil(err)
@@ -191,20 +193,7 @@ func (s *Store) TrimDesk(ctx context.Context, ids []string, from, to string) err
 	for _, id := range ids {
 		args = append(args, id)
 	}
-	var reply string
-	err := s.try(ctx, "trim the desk's outbox", func() (err error) {
-		reply, err = s.client.EvalSha(ctx, s.scripts.deskTrim.sha, []string{k.mark, k.outbox}, args...).Text()
-		return err
-	})
-	switch {
-	case err != nil:
-		return err
-	case reply == "conflict":
-		return desk.ErrConflict
-	case reply != "ok" && reply != "done":
-		return unexpected(reply)
-	}
-	return nil
+	return s.deskScript(ctx, "trim the desk's outbox", s.scripts.deskTrim, []string{k.mark, k.outbox}, args)
 }
 
 // forgetAtOnce keeps one call short.

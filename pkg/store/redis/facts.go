@@ -39,25 +39,33 @@ func Facts(ctx context.Context, cfg Config, log zerolog.Logger) ([]ServerFacts, 
 	}
 	s := newStore(cfg, log)
 	defer s.Close() //nolint:errcheck // only read from
+	return eachMaster(ctx, s, func(ctx context.Context, server goredis.Cmdable, addr string) (ServerFacts, error) {
+		facts, err := s.facts(ctx, server)
+		facts.Addr = addr
+		return facts, err
+	})
+}
+
+// eachMaster asks the server, or every master of a cluster. Of a single one its answer
+// comes along with an error.
+func eachMaster[T any](ctx context.Context, s *Store, ask func(ctx context.Context, server goredis.Cmdable, addr string) (T, error)) ([]T, error) {
 	cluster, clustered := s.client.(*goredis.ClusterClient)
 	if !clustered {
-		facts, err := s.facts(ctx, s.client)
-		facts.Addr = strings.Join(cfg.Addrs, ",")
-		return []ServerFacts{facts}, err
+		answer, err := ask(ctx, s.client, strings.Join(s.cfg.Addrs, ","))
+		return []T{answer}, err
 	}
 	var (
 		mu  sync.Mutex // ForEachMaster calls from several goroutines
-		out []ServerFacts
+		out []T
 	)
 	err := cluster.ForEachMaster(ctx, func(ctx context.Context, node *goredis.Client) error {
-		facts, err := s.facts(ctx, node)
+		answer, err := ask(ctx, node, node.Options().Addr)
 		if err != nil {
 			return fmt.Errorf("node %s: %w", node.Options().Addr, err)
 		}
-		facts.Addr = node.Options().Addr
 		mu.Lock()
 		defer mu.Unlock()
-		out = append(out, facts)
+		out = append(out, answer)
 		return nil
 	})
 	return out, err

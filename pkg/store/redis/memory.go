@@ -2,9 +2,6 @@ package redis
 
 import (
 	"context"
-	"fmt"
-	"strings"
-	"sync"
 
 	goredis "github.com/redis/go-redis/v9"
 )
@@ -20,28 +17,11 @@ type Memory struct {
 
 // Memory asks every master. It needs no right but INFO.
 func (s *Store) Memory(ctx context.Context) ([]Memory, error) {
-	cluster, clustered := s.client.(*goredis.ClusterClient)
-	if !clustered {
-		m, err := s.memory(ctx, s.client)
-		m.Addr = strings.Join(s.cfg.Addrs, ",")
-		return []Memory{m}, err
-	}
-	var (
-		mu  sync.Mutex // ForEachMaster calls from several goroutines
-		out []Memory
-	)
-	err := cluster.ForEachMaster(ctx, func(ctx context.Context, node *goredis.Client) error {
-		m, err := s.memory(ctx, node)
-		if err != nil {
-			return fmt.Errorf("node %s: %w", node.Options().Addr, err)
-		}
-		m.Addr = node.Options().Addr
-		mu.Lock()
-		defer mu.Unlock()
-		out = append(out, m)
-		return nil
+	return eachMaster(ctx, s, func(ctx context.Context, server goredis.Cmdable, addr string) (Memory, error) {
+		m, err := s.memory(ctx, server)
+		m.Addr = addr
+		return m, err
 	})
-	return out, err
 }
 
 // memory asks one server, once: who asks does so again anyway.

@@ -17,23 +17,22 @@ func (s *Store) Outbox(ctx context.Context, shard int, after string, limit int) 
 	if err != nil || limit <= 0 {
 		return nil, err
 	}
-	start := "-"
-	if after != "" {
-		start = "(" + after
-	}
-	return s.entries(ctx, k.outbox, start, limit)
-}
-
-// entries are the first of a stream from a place on.
-func (s *Store) entries(ctx context.Context, stream, start string, limit int) ([]store.Entry, error) {
 	var found *goredis.XMessageSliceCmd
-	err := s.try(ctx, "read outbox", func() error {
-		return s.relayed.take(ctx, func(p goredis.Pipeliner) { found = p.XRangeN(ctx, stream, start, "+", int64(limit)) })
+	err = s.try(ctx, "read outbox", func() error {
+		return s.relayed.take(ctx, func(p goredis.Pipeliner) { found = p.XRangeN(ctx, k.outbox, behind(after), "+", int64(limit)) })
 	})
 	if err != nil {
 		return nil, err
 	}
 	return entriesOf(found.Val()), nil
+}
+
+// behind is where a stream is read from behind an entry; "" is its oldest.
+func behind(after string) string {
+	if after == "" {
+		return "-"
+	}
+	return "(" + after
 }
 
 func entriesOf(found []goredis.XMessage) []store.Entry {
@@ -60,16 +59,12 @@ func (s *Store) Trim(ctx context.Context, shard int, ids []string) (removed int,
 	if err != nil {
 		return 0, err
 	}
-	return s.trim(ctx, k.outbox, ids)
-}
-
-func (s *Store) trim(ctx context.Context, stream string, ids []string) (removed int, err error) {
 	var replies []*goredis.IntCmd
 	err = s.try(ctx, "trim outbox", func() error {
 		return s.relayed.take(ctx, func(p goredis.Pipeliner) {
 			replies = replies[:0]
 			for some := range slices.Chunk(ids, trimChunk) {
-				replies = append(replies, p.XDel(ctx, stream, some...))
+				replies = append(replies, p.XDel(ctx, k.outbox, some...))
 			}
 		})
 	})
