@@ -165,7 +165,7 @@ func (l *lane) runDue(ctx context.Context, r *Round) error {
 
 // sweepPause is how long sweeps are put off at most while there is a backlog:
 // accounts that have events need none, and one of many accounts costs less for each.
-const sweepPause = 100 * time.Millisecond
+const sweepPause = time.Second
 
 // commitAll prepares the work of each shard, commits all in one trip, and does
 // again what another writer overtook.
@@ -178,16 +178,15 @@ func (l *lane) commitAll(ctx context.Context, shards []*shard, prepare func(cont
 	}()
 	for attempt := 0; len(shards) > 0; attempt++ {
 		failpoint.Hit(failpoint.BeforeApply)
-		works, err := l.prepareAll(ctx, shards, prepare)
+		again, err := l.pass(ctx, shards, prepare)
 		if err != nil {
 			return err
 		}
-		failpoint.Hit(failpoint.Prepared)
-		again, err := l.commit(ctx, works)
-		if err != nil {
-			return err
+		if len(again) > 0 {
+			if err := l.readPositions(ctx); err != nil {
+				return err
+			}
 		}
-		failpoint.Hit(failpoint.Committed)
 		shards = again
 		if len(again) > 0 && attempt > 2 && !pause(ctx, attempt) {
 			return context.Cause(ctx)
@@ -196,22 +195,50 @@ func (l *lane) commitAll(ctx context.Context, shards []*shard, prepare func(cont
 	return nil
 }
 
-func (l *lane) prepareAll(ctx context.Context, shards []*shard, prepare func(context.Context, *shard) (*work, error)) ([]*work, error) {
-	works := make([]*work, 0, len(shards))
-	for _, s := range shards {
+// portion is after how many writes the works of some shards are on their way to the store
+// already, while those of the lane's other shards are prepared.
+const portion = 1024
+
+// pass prepares the work of each shard once and commits it. It returns the shards whose
+// work must be done again.
+func (l *lane) pass(ctx context.Context, shards []*shard, prepare func(context.Context, *shard) (*work, error)) (again []*shard, err error) {
+	var ahead errgroup.Group // the portion on its way, one at a time
+	send := func(works []*work) error {
+		failpoint.Hit(failpoint.Prepared)
+		behind, err := l.commit(ctx, works)
+		failpoint.Hit(failpoint.Committed)
+		again = append(again, behind...)
+		return err
+	}
+	var works []*work
+	writes := 0
+	for i, s := range shards {
 		w, err := prepare(ctx, s)
 		if err != nil {
+			return nil, errors.Join(err, ahead.Wait())
+		}
+		if w.empty() {
+			continue
+		}
+		works, writes = append(works, w), writes+len(w.step.Writes)
+		if writes < portion || i == len(shards)-1 {
+			continue
+		}
+		if err := ahead.Wait(); err != nil {
 			return nil, err
 		}
-		if !w.empty() {
-			works = append(works, w)
-		}
+		full := works
+		ahead.Go(func() error { return send(full) })
+		works, writes = nil, 0
 	}
-	return works, nil
+	if err := ahead.Wait(); err != nil {
+		return nil, err
+	}
+	return again, send(works)
 }
 
-// commit stores the works. It returns the shards whose work must be done again:
-// what they remembered is dropped, and their positions are read anew.
+// commit stores the works. It returns the shards whose work must be done again: what they
+// remembered is dropped.
 func (l *lane) commit(ctx context.Context, works []*work) (again []*shard, err error) {
 	err = l.e.retry(ctx, "commit", func() error {
 		var failed []*work
@@ -234,9 +261,6 @@ func (l *lane) commit(ctx context.Context, works []*work) (again []*shard, err e
 		works = failed
 		return cause
 	})
-	if err == nil && len(again) > 0 {
-		err = l.readPositions(ctx)
-	}
 	return again, err
 }
 
