@@ -286,13 +286,22 @@ func (p *pump) watch(ctx context.Context) error {
 	if !p.tide.alone() {
 		p.told("watermarks", p.tide.exchange(ctx))
 	}
-	if time.Since(p.looked) < time.Second {
+	if time.Since(p.looked) < p.lookPause() {
 		return nil
 	}
 	p.looked = time.Now()
 	p.told("due instants", p.engine.RefreshDue(ctx))
 	p.reap(ctx)
 	return p.disagreement(ctx)
+}
+
+// lookPause is the time between two looks for what others put into the store. Who reads
+// all partitions armed all due instants too; another model or generation can wait.
+func (p *pump) lookPause() time.Duration {
+	if p.tide.alone() {
+		return 5 * time.Second
+	}
+	return time.Second
 }
 
 // Idle accounts are looked for a few at a time, and all of them once a day.
