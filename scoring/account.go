@@ -265,11 +265,10 @@ func (a *Account) seen(identity uint64, arrived int64) (dup bool, forgotten int)
 			return true, 0
 		}
 	}
-	a.days = slices.DeleteFunc(a.days, func(d day) bool { return d.number < newest-identityDays })
+	a.expireDays(newest - identityDays)
 	i := slices.IndexFunc(a.days, func(d day) bool { return d.number == today })
 	if i < 0 {
-		i = len(a.days)
-		a.days = append(a.days, day{number: today})
+		i = a.openDay(today)
 	}
 	if d := &a.days[i]; len(d.ids) >= maxIdentities {
 		d.ids = slices.Delete(d.ids, 0, 1)
@@ -277,6 +276,30 @@ func (a *Account) seen(identity uint64, arrived int64) (dup bool, forgotten int)
 	}
 	a.days[i].ids = append(a.days[i].ids, identity)
 	return false, forgotten
+}
+
+// expireDays drops the days before one, and keeps their memory behind the others.
+func (a *Account) expireDays(first int64) {
+	kept := 0
+	for i := range a.days {
+		if a.days[i].number >= first {
+			a.days[kept], a.days[i] = a.days[i], a.days[kept]
+			kept++
+		}
+	}
+	a.days = a.days[:kept]
+}
+
+// openDay adds a day without identities, in memory of one that was dropped if there is some.
+func (a *Account) openDay(number int64) int {
+	i := len(a.days)
+	if i == cap(a.days) {
+		a.days = append(a.days, day{number: number})
+		return i
+	}
+	a.days = a.days[:i+1]
+	a.days[i].number, a.days[i].ids = number, a.days[i].ids[:0]
+	return i
 }
 
 // forget drops a person from the committee and from the once_per memory.

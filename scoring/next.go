@@ -375,16 +375,21 @@ func (m *Model) Demotion(a *Account) (int64, bool) {
 		return 0, false
 	}
 	at, ok := m.NextCrossing(a) // remembered there
+	if m.falling(a) && m.allCooled(a) {
+		return at, ok // there is no way but down
+	}
 	future := *a
 	future.left = slices.Clone(a.left)
-	var since, r reading
+	since, r := m.borrow(), m.borrow()
+	defer m.lend(since)
+	defer m.lend(r)
 	for range 4 * len(m.tiers) {
 		if !ok {
 			return 0, false
 		}
-		m.read(&since, &future, future.Clock)
-		m.read(&r, &future, at)
-		to := m.decide(&future, &r, &since).to
+		m.read(since, &future, future.Clock)
+		m.read(r, &future, at)
+		to := m.decide(&future, r, since).to
 		if to > start {
 			return at, true
 		}

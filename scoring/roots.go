@@ -27,8 +27,7 @@ func (w *scratch) roots(dst []float64, terms []term, lo, hi float64) []float64 {
 		return dst
 	}
 	span := hi - lo
-	var few [8]float64
-	cuts := append(few[:0], 0)
+	cuts := append(w.points(len(quotient)+1), 0)
 	if !sameSign(quotient[1:]) {
 		cuts = w.roots(cuts, w.derivative(quotient), 0, span)
 	}

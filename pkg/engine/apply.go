@@ -77,7 +77,7 @@ func (l *lane) group(s *shard) ([]*entry, error) {
 			l.next[e.last-1] = int32(i + 1)
 		}
 		e.last = int32(i + 1)
-		if e.record == nil && e.tier != MergedListing {
+		if e.record == nil && e.tier != MergedListing || e.record != nil && e.record.State == nil {
 			continue
 		}
 		if err := l.wake(e); err != nil { // what is new in memory may have been merged
@@ -115,7 +115,7 @@ func (l *lane) applyTo(ctx context.Context, w *work, e *entry, inputs []*Input) 
 	if err := l.writeAll(w, t, UnknownWatermark); err != nil {
 		return err
 	}
-	e.sleep(l.e.model)
+	l.lay(e)
 	return nil
 }
 

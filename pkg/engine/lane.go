@@ -383,18 +383,26 @@ func (l *lane) borrow() *scoring.Account {
 // used for others: few accounts are as large.
 const largeState = 1024
 
+// spares is how many accounts' memory is kept for others.
+const spares = 256
+
 // rest lays all entries in hand to rest.
 func (l *lane) rest() {
 	for _, e := range l.awake {
-		if e.account == nil {
-			continue // it could not be read
-		}
-		if spare := e.sleep(l.e.model); len(e.state) < largeState {
-			l.spare = append(l.spare, spare)
+		if e.account != nil { // else it could not be read, or rests already
+			l.lay(e)
 		}
 	}
 	clear(l.awake)
 	l.awake = l.awake[:0]
+}
+
+// lay lays an entry to rest and keeps the memory for the next.
+func (l *lane) lay(e *entry) {
+	spare := e.sleep(l.e.model)
+	if spare != &l.hand && len(e.state) < largeState && len(l.spare) < spares {
+		l.spare = append(l.spare, spare)
+	}
 }
 
 // missing are accounts that are not in memory, each once. The zero value has none.

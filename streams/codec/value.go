@@ -85,7 +85,7 @@ func (d *document) any(n int) any {
 
 func (d *document) mapping(n int) map[string]any {
 	m := map[string]any{}
-	d.members(n, func(key []byte, value int) { m[string(key)] = d.any(value) })
+	d.members(n, func(key []byte, value int) { m[d.keep(key)] = d.any(value) })
 	return m
 }
 
