@@ -117,11 +117,6 @@ fuzz: ## each fuzz target for FUZZTIME (30s), or MINUTES=10
 bench: build servers ## measure it on real servers: throughput, latency, memory
 	bin/tidemark bench $(BENCHFLAGS)
 
-# The compiler takes cmd/tidemark/default.pgo by itself. Refresh it when the way of an event has changed.
-.PHONY: pgo
-pgo: build servers ## profile a catch-up for the compiler
-	bin/tidemark bench --only catch-up --rounds 1 --profile cmd/tidemark/default.pgo
-
 .PHONY: bench-peers
 bench-peers: BENCHFLAGS ?= --only catch-up,latency --verify
 bench-peers: build servers ## the same beside Kafka Streams and Flink, on the same topics

@@ -55,7 +55,7 @@ type Config struct {
 	FetchMaxWait time.Duration
 	// BufferEvents bounds the inputs that wait, of all assigned partitions: each has an
 	// equal share, and no fetch begins while so many wait. Hence at most BufferEvents and
-	// an answer for each partition are held. Default 98304.
+	// an answer for each partition are held. Default 65536.
 	BufferEvents int
 }
 
@@ -68,7 +68,7 @@ func (c Config) withDefaults() Config {
 	set(&c.PartitionWatchInterval, 5*time.Second)
 	set(&c.FetchMaxBytes, 1<<20)
 	set(&c.FetchMaxWait, 500*time.Millisecond)
-	set(&c.BufferEvents, 96<<10)
+	set(&c.BufferEvents, 64<<10)
 	return c
 }
 
