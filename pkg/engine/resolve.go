@@ -49,6 +49,8 @@ func (e *Engine) cut(inputs []Input) (p part, domains []string) {
 	claimed, loose := false, e.loose
 	for i, in := range inputs {
 		switch ev := in.Event; {
+		case in.alone && i == 0:
+			return part{n: 1}, nil
 		case in.joins && i == 0 && !e.ragged:
 			return part{joins: true}, nil
 		case in.joins:
