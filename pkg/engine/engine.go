@@ -27,7 +27,6 @@ type Input struct {
 
 	// Of who is who.
 	joins   bool      // it may merge accounts, and must wait for all before it
-	alone   bool      // it was looked at for that, and must be stored before what is behind it
 	refused bool      // the merge that it asks for can't be
 	name    string    // where the event goes to an heir: the account that it named
 	row     Partition // where that one's shard keeps the position, if it is another shard

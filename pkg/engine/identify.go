@@ -15,7 +15,6 @@ import (
 func (e *Engine) identify(ctx context.Context, in *Input, until int64) error {
 	in.joins, in.watermark = false, max(e.watermark, min(e.level, until))
 	if in.Event.Kind == scoring.KindProfile {
-		in.alone = true
 		if e.stored(in, in.Event.Account) {
 			return e.moveAgain(ctx, in)
 		}
