@@ -48,6 +48,16 @@ func again(t *testing.T, s *memory.Store, m *scoring.Model, log []engine.Input, 
 	process(t, e, round(slices.DeleteFunc(clones(log), func(in engine.Input) bool { return in.Offset < from[in.Partition] })...))
 }
 
+// losing is a store whose process dies where it would write an account.
+func losing(s *memory.Store, account string) engine.Store {
+	return &faulty{Store: s.Peer(), step: func(step engine.Step) faultKind {
+		if slices.ContainsFunc(step.Writes, func(w engine.Write) bool { return w.Account == account }) {
+			return diesBefore
+		}
+		return fine
+	}}
+}
+
 // A profile that is read again does not move what came to its domain since.
 func TestAProfileReadAgainMovesNoLaterEvents(t *testing.T) {
 	t.Parallel()
@@ -71,12 +81,7 @@ func TestWhatNamesADomainWaitsForItsProfile(t *testing.T) {
 	owner, domain := names[0], names[1]
 	log := []engine.Input{profile(profiles, 0, owner, start, domain), visit(web, 0, domain, start)}
 	s := memory.New(shards)
-	dying := setup{memory: s, model: tardy(t), lanes: 1, store: &faulty{Store: s.Peer(), step: func(step engine.Step) faultKind {
-		if len(step.Writes) > 0 && step.Writes[0].Account == owner {
-			return diesBefore
-		}
-		return fine
-	}}}.engine(t)
+	dying := setup{memory: s, model: tardy(t), lanes: 1, store: losing(s, owner)}.engine(t)
 	assign(t, dying, web, profiles)
 	if err := dying.Process(t.Context(), round(clones(log)...)); err == nil {
 		t.Fatal("the round is stored, want the step of the profile to be lost")
@@ -203,12 +208,7 @@ func TestWhoReadsAMergeBringsItsEstate(t *testing.T) {
 	loser, heir := names[0], names[1]
 	log := []engine.Input{visit(web, 0, loser, start), merged(web, 1, loser, heir, start)}
 	s := memory.New(shards)
-	dying := setup{memory: s, store: &faulty{Store: s.Peer(), step: func(step engine.Step) faultKind {
-		if len(step.Writes) > 0 && step.Writes[0].Account == heir {
-			return diesBefore
-		}
-		return fine
-	}}}.engine(t)
+	dying := setup{memory: s, store: losing(s, heir)}.engine(t)
 	next := setup{memory: s, store: s.Peer()}.engine(t)
 	assign(t, dying, web)
 	assign(t, next, web)
@@ -239,4 +239,21 @@ func TestAFenceStandsWhereTheMergeDoes(t *testing.T) {
 			t.Fatalf("got fences %v, want %v", fences, want)
 		}
 	}
+}
+
+// A domain that gave what it had when the instance died is brought to its owner by who
+// starts next: the profile alone would not tell.
+func TestADomainThatGaveIsBroughtAfterACrash(t *testing.T) {
+	t.Parallel()
+	names := apart(2)
+	owner, domain := names[0], names[1]
+	log := []engine.Input{visit(web, 0, domain, start), profile(profiles, 0, owner, start, domain)}
+	s := memory.New(shards)
+	dying := setup{memory: s, model: tardy(t), store: losing(s, owner)}.engine(t)
+	assign(t, dying, web, profiles)
+	if err := dying.Process(t.Context(), round(clones(log)...)); err == nil {
+		t.Fatal("the round is stored, want it cut where the owner takes")
+	}
+	again(t, s, tardy(t), log, web, profiles)
+	wantScores(t, s, map[string]float64{owner: 20, domain: 0})
 }
