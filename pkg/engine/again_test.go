@@ -2,8 +2,10 @@ package engine_test
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"tidemark/pkg/engine"
@@ -256,4 +258,62 @@ func TestADomainThatGaveIsBroughtAfterACrash(t *testing.T) {
 	}
 	again(t, s, tardy(t), log, web, profiles)
 	wantScores(t, s, map[string]float64{owner: 20, domain: 0})
+}
+
+// Accounts that went into each other at once stay one when their merges are read again,
+// though the one had taken what the other left before it went too.
+func TestACircleReadAgainStaysOpen(t *testing.T) {
+	t.Parallel()
+	names := apart(2)
+	slices.Sort(names)
+	for _, stays := range []int{0, 1} {
+		s := memory.New(shards)
+		// The one that gives first waits until the other has looked where that one goes,
+		// and the other until that one's estate is taken.
+		first, looked, taken := names[stays], make(chan bool), make(chan bool)
+		var log []engine.Input
+		var done sync.WaitGroup
+		for i, p := range []engine.Partition{web, ads} {
+			inputs := []engine.Input{visit(p, 0, names[i], start), merged(p, 1, names[i], names[1-i], start), visit(p, 2, names[i], start)}
+			log = append(log, inputs...)
+			gave := 0
+			e := setup{memory: s, model: compile(t, faint()), lanes: 1, store: &faulty{Store: s.Peer(), step: func(step engine.Step) faultKind {
+				if len(step.Writes) == 1 && step.Writes[0].Account == names[i] && step.Writes[0].Tier == engine.MergedListing {
+					gave++
+					switch {
+					case names[i] == first && gave == 1:
+						<-looked
+					case names[i] == first && gave == 2:
+						close(taken)
+					case gave == 1:
+						close(looked)
+						<-taken
+					}
+				}
+				if slices.ContainsFunc(step.Moves, func(m engine.Move) bool { return m.Partition == p && m.To > 1 }) {
+					return diesBefore
+				}
+				return fine
+			}}}.engine(t)
+			assign(t, e, p)
+			done.Go(func() {
+				if err := e.Process(t.Context(), round(clones(inputs)...)); err == nil {
+					t.Error("the round is stored, want it cut behind the merge")
+				}
+			})
+		}
+		done.Wait()
+		third := engine.Partition{Topic: "engagement", ID: 1}
+		again(t, s, compile(t, faint()), []engine.Input{visit(third, 0, names[0], start)}, third)
+		again(t, s, compile(t, faint()), log, web, ads)
+		m := compile(t, faint())
+		for _, name := range names {
+			if a := account(t, s, m, name); (a.Into() == "") != (name == names[0]) {
+				t.Errorf("%s went into %q, want %s to stay", name, a.Into(), names[0])
+			}
+		}
+		if got := m.Score(account(t, s, m, names[0]), start); math.Abs(got-0.5) > 1e-9 {
+			t.Errorf("score of %s where %s went first: got %v, want 0.5", names[0], first, got)
+		}
+	}
 }

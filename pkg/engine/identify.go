@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -84,19 +85,24 @@ func (e *Engine) moveIn(ctx context.Context, in *Input) error {
 }
 
 // moveAgain is moveIn for a profile that is stored. What it moved the owner took: such
-// an account is there again if its store was set back.
+// an account is there again if its store was set back, but for one that the owner went
+// into itself, where a circle was opened.
 func (e *Engine) moveAgain(ctx context.Context, in *Input) error {
+	way, err := e.way(ctx, in.Event.Account)
+	if err != nil {
+		return err
+	}
 	owner, err := e.look(ctx, in.Event.Account)
 	if err != nil {
 		return err
 	}
-	var again []bool
+	again := map[string]bool{}
 	for _, domain := range in.Event.Profile.Domains {
 		took, _ := owner.account.TookBy(in.Event, domain)
-		again = append(again, took && !e.stored(in, domain))
+		again[domain] = took && !e.stored(in, domain) && !slices.Contains(way, domain)
 	}
-	for i, domain := range in.Event.Profile.Domains {
-		if err := e.moveDomain(ctx, in, domain, again[i]); err != nil {
+	for _, domain := range in.Event.Profile.Domains {
+		if err := e.moveDomain(ctx, in, domain, again[domain]); err != nil {
 			return err
 		}
 	}

@@ -135,8 +135,12 @@ func (e *Engine) way(ctx context.Context, account string) ([]string, error) {
 
 // until is the way of a merge's heir up to the account that was its end when the merge was
 // done before, where the loser's store was set back and the merge is read again: what that
-// one took of the loser and of those that name it is in what it left itself since.
+// one took of the loser and of those that name it is in what it left itself since. A loser
+// on that way was not set back: a circle was opened there.
 func (e *Engine) until(ctx context.Context, in *Input, into []string) ([]string, error) {
+	if slices.Contains(into, in.Event.Account) {
+		return into, nil
+	}
 	for i, name := range into[:len(into)-1] {
 		a, err := e.look(ctx, name)
 		if err != nil {
