@@ -120,12 +120,19 @@ func (a *Account) estateOf(x *Merging) *Estate {
 
 // Took reports whether the account has an estate, or left it with its own. Where it took
 // very many since, nobody can tell: sure is false then.
-func (a *Account) Took(s *Estate) (yes, sure bool) {
+func (a *Account) Took(s *Estate) (yes, sure bool) { return a.took(s.id) }
+
+// TookBy is Took for what an account left by the event.
+func (a *Account) TookBy(e *Event, account string) (yes, sure bool) {
+	return a.took(estateID(e, account))
+}
+
+func (a *Account) took(id uint64) (yes, sure bool) {
 	taken := a.taken
 	if a.into != "" && a.estate != nil {
 		taken = a.estate.account.taken
 	}
-	yes = slices.Contains(taken, s.id)
+	yes = slices.Contains(taken, id)
 	return yes, yes || len(taken) < maxTaken
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -29,6 +30,18 @@ func placed(p Partition) Partition { return Partition{Topic: "@" + p.Topic, ID: 
 func placeOf(row Partition) (Partition, bool) {
 	topic, ok := strings.CutPrefix(row.Topic, "@")
 	return Partition{Topic: topic, ID: row.ID}, ok
+}
+
+// placeIn are the positions of a merged account: those of its shard, and the place of the
+// merge. The shard's own fences are of other merges.
+func placeIn(positions map[Partition]int64, in *Input) map[Partition]int64 {
+	from := maps.Clone(positions)
+	maps.DeleteFunc(from, func(row Partition, _ int64) bool {
+		_, fence := placeOf(row)
+		return fence
+	})
+	from[placed(in.Partition)] = in.Offset
+	return from
 }
 
 // bequeath brings the estate of a merged account to its heir, if it waits. named is the
@@ -135,11 +148,14 @@ func (s *shard) passed(from map[Partition]int64) bool {
 }
 
 // offerAgain brings the estate of an account that the input merged to its heir once
-// more, where that one stands before the input again.
+// more, where that one stands before the input again or never had it.
 func (e *Engine) offerAgain(ctx context.Context, in *Input, loser string) error {
 	a, err := e.look(ctx, loser)
 	if err != nil {
 		return err
+	}
+	if estate := a.account.Estate(); estate != nil && estate.Of(in.Event, loser) {
+		return e.bequeath(ctx, loser, "")
 	}
 	estate, keeper := a.account.Kept()
 	if estate == nil || !estate.Of(in.Event, loser) || e.shardOf(keeper).positions[in.Partition] > in.Offset {
@@ -183,13 +199,9 @@ func (e *Engine) breakCircle(ctx context.Context, from string) error {
 }
 
 // unknot opens a circle of merged accounts: the one whose name sorts first stays an
-// account, so that whoever finds the circle does the same. What is remembered of them
-// may be old, so that there is no circle.
+// account, so that whoever finds the circle does the same. What is known of them may be
+// old, so that there is no circle.
 func (e *Engine) unknot(ctx context.Context, circle []string) error {
-	for _, name := range circle {
-		s := e.shardOf(name)
-		e.laneOf(s.number).forget(s)
-	}
 	stays := slices.Min(circle)
 	first, err := e.look(ctx, stays)
 	if err != nil {

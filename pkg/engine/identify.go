@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -15,9 +16,12 @@ import (
 func (e *Engine) identify(ctx context.Context, in *Input, until int64) error {
 	in.joins, in.watermark = false, max(e.watermark, min(e.level, until))
 	if in.Event.Kind == scoring.KindProfile {
+		if e.stored(in, in.Event.Account) {
+			return e.moveAgain(ctx, in)
+		}
 		return e.moveIn(ctx, in)
 	}
-	if e.shardOf(in.Event.Account).positions[in.Partition] > in.Offset { // done before
+	if e.stored(in, in.Event.Account) { // done before
 		return e.offerAgain(ctx, in, in.Event.Account)
 	}
 	refusal, err := e.merge(ctx, in)
@@ -39,24 +43,26 @@ func (e *Engine) shardOf(account string) *shard {
 // laneOf is the lane that a shard is in.
 func (e *Engine) laneOf(shard int) *lane { return e.lanes[shard%len(e.lanes)] }
 
+// stored reports whether the shard of an account is past the input. What comes behind
+// the input is not in the account before.
+func (e *Engine) stored(in *Input, account string) bool {
+	return e.shardOf(account).positions[in.Partition] > in.Offset
+}
+
 // moveIn moves the accounts that are no more than a domain into the one whose profile
-// declares it. Where the profile is applied already, that is for those whose shards
-// are not past it.
+// declares it. Whether one is, is asked once: it may have events later that are its own.
 func (e *Engine) moveIn(ctx context.Context, in *Input) error {
 	ev := in.Event
 	owner, err := e.look(ctx, ev.Account)
 	if err != nil || owner.account.Into() != "" {
 		return err
 	}
-	applied := e.shardOf(ev.Account).positions[in.Partition] > in.Offset
-	if !applied {
-		before, at := owner.account.Profile()
-		if before != nil && ev.Time < at {
-			return nil
-		}
-		if err := e.moveAliases(ctx, ev, before); err != nil {
-			return err
-		}
+	before, at := owner.account.Profile()
+	if before != nil && ev.Time < at {
+		return nil
+	}
+	if err := e.moveAliases(ctx, ev, before); err != nil {
+		return err
 	}
 	var held map[string]string
 	err = e.retry(ctx, "look up aliases", func() (err error) {
@@ -67,22 +73,48 @@ func (e *Engine) moveIn(ctx context.Context, in *Input) error {
 		return err
 	}
 	for _, domain := range ev.Profile.Domains {
-		if domain == ev.Account || applied && e.shardOf(domain).positions[in.Partition] > in.Offset {
+		if domain == ev.Account {
 			continue
 		}
-		if err := e.moveDomain(ctx, in, domain, held[domain] == ev.Account); err != nil {
+		moves := held[domain] == ev.Account && !e.stored(in, domain)
+		if err := e.moveDomain(ctx, in, domain, moves); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *Engine) moveDomain(ctx context.Context, in *Input, domain string, held bool) error {
+// moveAgain is moveIn for a profile that is stored. What it moved the owner took: such
+// an account is there again if its store was set back, but for one that the owner went
+// into itself, where a circle was opened.
+func (e *Engine) moveAgain(ctx context.Context, in *Input) error {
+	way, err := e.way(ctx, in.Event.Account)
+	if err != nil {
+		return err
+	}
+	owner, err := e.look(ctx, in.Event.Account)
+	if err != nil {
+		return err
+	}
+	again := map[string]bool{}
+	for _, domain := range in.Event.Profile.Domains {
+		took, _ := owner.account.TookBy(in.Event, domain)
+		again[domain] = took && !e.stored(in, domain) && !slices.Contains(way, domain)
+	}
+	for _, domain := range in.Event.Profile.Domains {
+		if err := e.moveDomain(ctx, in, domain, again[domain]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) moveDomain(ctx context.Context, in *Input, domain string, moves bool) error {
 	a, err := e.look(ctx, domain)
 	if err != nil {
 		return err
 	}
-	if !held || !a.account.Nameless() {
+	if !moves || !a.account.Nameless() {
 		return e.offerAgain(ctx, in, domain)
 	}
 	_, err = e.join(ctx, in, scoring.Merging{From: domain, Into: in.Event.Account, Event: in.Event, Watermark: in.watermark})

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 
 	"tidemark/pkg/failpoint"
@@ -22,25 +21,29 @@ const MergedListing = ":merged"
 // accounts that go into each other, make of it.
 
 // join merges one account into another that was not merged itself, as an input says.
-// It is undone where others had the heir go the other way at once.
+// It is undone where others had the heir go the other way at once, and left alone where
+// they dealt with the input meanwhile.
 func (e *Engine) join(ctx context.Context, in *Input, x scoring.Merging) (undone bool, err error) {
 	if err := e.leaveAliases(ctx, x); err != nil {
 		return false, err
 	}
+	overtaken := false
 	err = e.change(ctx, x.From, func(l *lane, w *work, t *touched, a *entry) error {
 		// Read after the account: who applied something to it in between is a conflict.
 		if err := l.readPositions(ctx); err != nil {
 			return err
 		}
+		if overtaken = a.account.Into() == "" && l.e.overtaken(in, x, a.account); overtaken {
+			return nil
+		}
 		out := l.e.model.Merge(a.account, x)
 		t.add(a)
 		if out.Effect != scoring.Duplicate {
-			a.from, a.profileChanged = maps.Clone(e.shardOf(x.From).positions), true
-			a.from[placed(in.Partition)] = in.Offset
+			a.from, a.profileChanged = placeIn(w.shard.positions, in), true
 		}
 		return l.note(w, t, a, &out, x.Event.Arrived)
 	})
-	if err != nil {
+	if err != nil || overtaken {
 		return false, err
 	}
 	failpoint.Hit(failpoint.EstateGiven)
@@ -49,6 +52,12 @@ func (e *Engine) join(ctx context.Context, in *Input, x scoring.Merging) (undone
 	}
 	_, merged := e.moved[x.From]
 	return !merged, nil
+}
+
+// overtaken reports whether others dealt with an input before the merge that it asks for was
+// stored, or the account is more than a domain by now.
+func (e *Engine) overtaken(in *Input, x scoring.Merging, a *scoring.Account) bool {
+	return e.stored(in, x.From) || in.Event.Kind == scoring.KindProfile && !a.Nameless()
 }
 
 // leaveAliases gives the domains that a loser still has to its heir.
@@ -61,6 +70,7 @@ func (e *Engine) leaveAliases(ctx context.Context, x scoring.Merging) error {
 	if p == nil || len(p.Domains) == 0 {
 		return nil
 	}
+	heir := e.heir(x.Into)
 	return e.retry(ctx, "leave aliases", func() error {
 		held, err := e.aliases.Resolve(ctx, p.Domains)
 		if err != nil {
@@ -69,10 +79,10 @@ func (e *Engine) leaveAliases(ctx context.Context, x scoring.Merging) error {
 		var claims []Alias
 		for _, d := range p.Domains {
 			if held[d] == x.From {
-				claims = append(claims, Alias{Domain: d, Account: x.Into, Time: max(at, x.Event.Time)})
+				claims = append(claims, Alias{Domain: d, Account: heir, Time: max(at, x.Event.Time)})
 			}
 		}
-		return e.setAliases(ctx, x.Into, claims, nil)
+		return e.setAliases(ctx, heir, claims, nil)
 	})
 }
 
@@ -96,11 +106,12 @@ func (e *Engine) change(ctx context.Context, account string, do func(*lane, *wor
 	})
 }
 
-// look is an account as far as is known. No lane may be running.
+// look is an account as stored: what is in memory may be old, and where a look leads to
+// nothing being done, no write would tell. No lane may be running.
 func (e *Engine) look(ctx context.Context, account string) (*entry, error) {
-	n := ShardOf(account, e.store.Shards())
-	l := e.laneOf(n)
-	entries, err := l.entries(ctx, l.shards[n], []string{account})
+	s := e.shardOf(account)
+	delete(s.accounts, account)
+	entries, err := e.laneOf(s.number).entries(ctx, s, []string{account})
 	if err != nil {
 		return nil, err
 	}
@@ -122,6 +133,26 @@ func (e *Engine) way(ctx context.Context, account string) ([]string, error) {
 	return way, nil
 }
 
+// until is the way of a merge's heir up to the account that was its end when the merge was
+// done before, where the loser's store was set back and the merge is read again: what that
+// one took of the loser and of those that name it is in what it left itself since. A loser
+// on that way was not set back: a circle was opened there.
+func (e *Engine) until(ctx context.Context, in *Input, into []string) ([]string, error) {
+	if slices.Contains(into, in.Event.Account) {
+		return into, nil
+	}
+	for i, name := range into[:len(into)-1] {
+		a, err := e.look(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if took, _ := a.account.TookBy(in.Event, in.Event.Account); took || a.from[in.Partition] > in.Offset {
+			return into[:i+1], nil
+		}
+	}
+	return into, nil
+}
+
 // merge does what an account.merged says, or returns why it can't be done.
 func (e *Engine) merge(ctx context.Context, in *Input) (refusal string, err error) {
 	from, err := e.way(ctx, in.Event.Account)
@@ -132,7 +163,13 @@ func (e *Engine) merge(ctx context.Context, in *Input) (refusal string, err erro
 	if err != nil {
 		return "", err
 	}
+	if into, err = e.until(ctx, in, into); err != nil {
+		return "", err
+	}
 	ok, why := scoring.MayMerge(from, into)
+	if !ok && why == "" {
+		return "", e.offerAgain(ctx, in, from[0])
+	}
 	if !ok {
 		return why, nil
 	}

@@ -298,6 +298,9 @@ func (w *world) rebalance() {
 	late := w.log[max(w.done-5, 0):end]
 	late = slices.DeleteFunc(slices.Clone(late), func(in engine.Input) bool { return in.Partition != p })
 	finish := func() {
+		if w.told && zombie.Learn(w.t.Context()) != nil {
+			return
+		}
 		if len(late) > 0 {
 			// Whatever comes of it: the process ends or the assignment does.
 			_ = zombie.Process(w.t.Context(), round(clones(late)...))

@@ -46,13 +46,16 @@ func (e *Engine) part(ctx context.Context, inputs []Input) (part, error) {
 
 // cut is how far the inputs may run together, and the domains to look up there.
 func (e *Engine) cut(inputs []Input) (p part, domains []string) {
-	claimed, loose := false, e.loose
+	claimed, loose, late := false, e.loose, e.model.LateIdentification()
+	var declared map[string]bool
 	for i, in := range inputs {
 		switch ev := in.Event; {
 		case in.joins && i == 0 && !e.ragged:
 			return part{joins: true}, nil
 		case in.joins:
 			return part{n: i, loose: true}, domains
+		case len(declared) > 0 && declared[e.heir(ev.Account)]:
+			return part{n: i}, domains
 		case ev.Account == "" && claimed:
 			return part{n: i}, domains
 		case ev.Account == "":
@@ -65,9 +68,28 @@ func (e *Engine) cut(inputs []Input) (p part, domains []string) {
 				return part{n: i, loose: true}, domains
 			}
 			claimed = true
+			if late && ev.Profile != nil {
+				declared = declare(declared, ev)
+			}
 		}
 	}
 	return part{n: len(inputs)}, domains
+}
+
+// declare adds the domains of a profile to those that profiles declared. What names one
+// waits until they are stored: a profile that is read again after a crash must not take
+// for events from before it what came behind it.
+func declare(declared map[string]bool, ev *scoring.Event) map[string]bool {
+	for _, d := range ev.Profile.Domains {
+		if d == ev.Account {
+			continue
+		}
+		if declared == nil {
+			declared = map[string]bool{}
+		}
+		declared[d] = true
+	}
+	return declared
 }
 
 // named is the event with its account: the one that claims the domain, or else its
