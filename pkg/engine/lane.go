@@ -259,7 +259,7 @@ func (l *lane) stored(w *work, o Outcome) {
 		s.meetOthers(w, o.Shared)
 	}
 	if len(w.step.Outbox) > 0 && l.e.hooks.Outbox != nil {
-		l.e.hooks.Outbox(s.number)
+		l.e.hooks.Outbox(s.number, Appended{Messages: w.step.Outbox, IDs: o.Appended, Behind: o.Behind})
 	}
 }
 

@@ -225,17 +225,32 @@ func (s *Store) round(ctx context.Context, batch []*attempt, outcomes []engine.O
 
 // settle turns the script's answer into the outcome.
 func (a *attempt) settle(outcomes []engine.Outcome, reply string) error {
+	reply, appended, _ := strings.Cut(reply, " ")
 	answer, shared := strings.CutSuffix(reply, "!")
 	out := engine.Outcome{Shared: shared}
+	state := a.turn.state
+	behind := state.tail
+	if answer != "skip" {
+		state.tail = "" // unless this step tells
+	}
 	switch answer {
 	case "skip": // the step before has no outcome, or not the one hoped for: next round
 		return nil
 	case "ok", "done":
-		a.turn.state.token = a.token
+		state.token = a.token
 		if shared {
-			a.turn.state.token += "!"
+			state.token += "!"
 		}
 		out.Overwritten = shared && answer == "done"
+		switch {
+		case appended != "":
+			out.Appended = strings.Split(appended, " ")
+			if state.tail = out.Appended[len(out.Appended)-1]; !shared {
+				out.Behind = behind
+			}
+		case answer == "ok" && !shared && a.encoded.appends == 0:
+			state.tail = behind
+		}
 	case "moved":
 		out.Shared, out.Overwritten = true, true
 	case "stale":
@@ -256,6 +271,7 @@ func (a *attempt) settle(outcomes []engine.Outcome, reply string) error {
 // fail settles a without knowing whether it took effect.
 func (a *attempt) fail(outcomes []engine.Outcome, err error) {
 	a.settled, a.turn.disturbed = true, true
+	a.turn.state.tail = ""
 	outcomes[a.step] = engine.Outcome{Result: engine.Failed, Err: err}
 }
 

@@ -6,7 +6,8 @@
 --      moves: count, fields, froms, tos
 --      accounts: count to set, count to remove, (account, value)…, account…, old versions (8 bytes each)
 --      writes: (command, number of the key, count, arguments)…, the positions last
--- A '!' at the end of the answer, and of the token: someone else wrote since our last commit.
+-- The answer 'ok' is followed by the ids of the entries that were appended to the outbox.
+-- A '!' at the end of the answer's first word, and of the token: someone else wrote since our last commit.
 -- No number is computed from data or turned into text: real Redis and miniredis print them differently.
 local number, after, ours, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local stored = redis.call('GET', KEYS[1])
@@ -74,9 +75,11 @@ redis.call('SCARD', KEYS[8])
 for i = 9, #KEYS do redis.call('ZCARD', KEYS[i]) end
 
 -- From here on everything is written.
+local answer = 'ok' .. bang
 local function write(command, key, first, last)
   for i = first, last, CHUNK do
-    redis.call(command, key, unpack(ARGV, i, math.min(i + CHUNK - 1, last)))
+    local reply = redis.call(command, key, unpack(ARGV, i, math.min(i + CHUNK - 1, last)))
+    if command == 'XADD' then answer = answer .. ' ' .. reply end
   end
 end
 write('HSET', KEYS[4], sets_at, removals_at - 1)
@@ -88,4 +91,4 @@ while at <= #ARGV do
 end
 redis.call('SET', KEYS[1], token .. bang)
 redis.call('SET', KEYS[2], number, 'EX', '86400')
-return 'ok' .. bang
+return answer
