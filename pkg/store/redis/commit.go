@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -23,6 +24,7 @@ var errBehind = errors.New("an earlier step of the shard has no outcome")
 // takes its number again, so that the server can tell.
 type pendingAttempt struct {
 	number uint64
+	token  string
 	digest [sha256.Size]byte
 }
 
@@ -111,28 +113,31 @@ func (s *Store) prepare(ctx context.Context, turns []*turn, steps []engine.Step)
 	if err != nil {
 		return err
 	}
+	made := strconv.FormatInt(time.Now().UnixMilli(), 10)
 	for _, t := range turns {
 		for _, a := range t.attempts {
 			a.encoded = encode(steps[a.step], s.keys.shards[t.shard], listed[t.shard])
-			a.number = t.state.numberFor(a.encoded)
-			a.token = s.process + ":" + strconv.FormatUint(a.number, 10)
+			if a.number, a.token = t.state.numberFor(a.encoded); a.token == "" {
+				a.token = s.process + ":" + strconv.FormatUint(a.number, 10) + ":" + made
+			}
 		}
 	}
 	return nil
 }
 
-// numberFor gives a repeated step the number that it had, and any other a new one.
-// Numbers grow in the order of sending: after the first difference nothing is a repeat.
-func (st *shardState) numberFor(e *encoder) uint64 {
+// numberFor gives a repeated step the number and the token that it had, and any other a
+// new number. Numbers grow in the order of sending: after the first difference nothing is a
+// repeat.
+func (st *shardState) numberFor(e *encoder) (number uint64, token string) {
 	if len(st.pending) > 0 {
 		if first := st.pending[0]; first.digest == e.digest() {
 			st.pending = st.pending[1:]
-			return first.number
+			return first.number, first.token
 		}
 		st.pending = nil
 	}
 	st.number++
-	return st.number
+	return st.number, ""
 }
 
 // listedTiers reads which tiers have listings, for the shards where an account is
@@ -296,7 +301,7 @@ func (s *Store) end(turns []*turn, outcomes []engine.Outcome) {
 		var unknown []pendingAttempt
 		for _, a := range t.attempts {
 			if a.sent && outcomes[a.step].Result == engine.Failed {
-				unknown = append(unknown, pendingAttempt{a.number, a.encoded.digest()})
+				unknown = append(unknown, pendingAttempt{a.number, a.token, a.encoded.digest()})
 			}
 		}
 		t.state.pending = append(unknown, t.state.pending...)

@@ -29,7 +29,7 @@ const (
 
 const (
 	keyToken = iota + 1
-	keyMark
+	keyMarks
 	keyPositions
 	keyAccounts
 	keyProfiles
@@ -50,7 +50,7 @@ type encoder struct {
 // the tiers that have a listing in the shard; needed only where a step removes accounts.
 func encode(step engine.Step, k shardKeys, listed []string) *encoder {
 	e := &encoder{
-		keys:    []string{k.token, k.mark, k.positions, k.accounts, k.profiles, k.due, k.outbox, k.tiers},
+		keys:    []string{k.token, k.marks, k.positions, k.accounts, k.profiles, k.due, k.outbox, k.tiers},
 		appends: len(step.Outbox),
 		args:    make([]any, headerSize, headerSize+8+3*len(step.Moves)+4*len(step.Writes)+8*len(step.Outbox)),
 	}
