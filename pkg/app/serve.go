@@ -268,7 +268,7 @@ func (s *service) owner() string {
 func (s *service) openEngine() error {
 	s.metrics = engine.NewMetrics(s.registry)
 	hooks := engine.Hooks{
-		Outbox: s.appended, Owns: s.leases.Owns,
+		Outbox: s.appended, Owns: s.leases.Owns, Unpublished: func() int { return s.relay.Unpublished() },
 		Refuse: func(ctx context.Context, in *engine.Input, why string) error { return s.pump.refuse(ctx, in, why) },
 		Scored: s.tracer.scored(),
 	}

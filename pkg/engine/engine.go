@@ -56,6 +56,9 @@ type Round struct {
 	Until int64
 	// Behind: more waits to be read already. Sweeps are then put off a little.
 	Behind bool
+	// Beside: events come these days, and are taken in soon. Sweeps then go in small
+	// portions.
+	Beside bool
 }
 
 // UnknownWatermark is the low watermark while it is not known: nothing is due.
@@ -94,6 +97,8 @@ type Hooks struct {
 	// Outbox is called for a shard after messages for it were committed, for one shard
 	// by one goroutine at a time.
 	Outbox func(shard int, a Appended)
+	// Unpublished is about how many messages of Outbox were not published yet. Nil: not known.
+	Unpublished func() int
 	// Owns says which shards this instance sweeps. Nil: all.
 	Owns func(shard int) bool
 	// Refuse is called for an account.merged that can't be carried out, before the

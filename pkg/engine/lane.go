@@ -29,6 +29,7 @@ type lane struct {
 	awake  []*entry           // more that are in hand
 	spare  []*scoring.Account // memory for such
 	swept  time.Time          // the latest sweep
+	turn   int                // the place in order at which the next sweep begins
 	latest uint64             // version that was given to a write
 	packed []byte             // a state that is being packed
 }
@@ -152,20 +153,6 @@ func (l *lane) run(ctx context.Context, r *Round) error {
 	l.shrink()
 	return nil
 }
-
-// runDue sweeps what is due by the end of the round.
-func (l *lane) runDue(ctx context.Context, r *Round) error {
-	if r.Behind && time.Since(l.swept) < sweepPause {
-		return nil
-	}
-	err := l.sweep(ctx, r.Watermark)
-	l.swept = time.Now()
-	return err
-}
-
-// sweepPause is how long sweeps are put off at most while there is a backlog:
-// accounts that have events need none, and one of many accounts costs less for each.
-const sweepPause = 100 * time.Millisecond
 
 // commitAll prepares the work of each shard, commits all in one trip, and does
 // again what another writer overtook.

@@ -14,6 +14,7 @@ type handed struct {
 	mu     sync.Mutex // guards what follows; nothing blocks while it is held
 	limit  int
 	bytes  int
+	count  int
 	shards map[int]*queue
 }
 
@@ -39,6 +40,14 @@ func (h *handed) add(shard int, after string, entries []Entry) {
 	}
 	q.entries = append(q.entries, entries...)
 	h.bytes += n
+	h.count += len(entries)
+}
+
+// waiting is how many entries are held.
+func (h *handed) waiting() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.count
 }
 
 // doubt says that a shard may have entries that nobody hands over.
@@ -56,6 +65,7 @@ func (h *handed) doubt(shard int) {
 // drop forgets the entries of a queue, which are to be read then. The caller holds mu.
 func (h *handed) drop(q *queue) {
 	h.bytes -= size(q.entries)
+	h.count -= len(q.entries)
 	q.entries, q.doubt = nil, true
 }
 
@@ -77,6 +87,7 @@ func (h *handed) take(shard int, known string, limit int) (entries []Entry, more
 		return nil, false, false
 	}
 	h.bytes -= size(q.entries)
+	h.count -= len(q.entries)
 	delete(h.shards, shard)
 	if q.doubt || known == "" {
 		return nil, false, false
@@ -93,6 +104,7 @@ func (h *handed) take(shard int, known string, limit int) (entries []Entry, more
 	}
 	rest := entries[limit:]
 	h.bytes += size(rest)
+	h.count += len(rest)
 	h.shards[shard] = &queue{after: entries[limit-1].ID, entries: rest}
 	return entries[:limit:limit], true, true
 }

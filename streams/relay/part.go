@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,6 +17,7 @@ type part struct {
 	woken  woken
 	handed handed
 	trims  trims
+	inHand atomic.Int64 // entries that are being published
 
 	shards map[int]*shard
 	// known is, by shard, the entry up to which the outbox is published. Where it is

@@ -184,6 +184,14 @@ func (r *Relay) Add(shard int, after string, entries []Entry) {
 	p.woken.add(shard)
 }
 
+// Unpublished is how many entries the relay has in memory that are not published yet.
+func (r *Relay) Unpublished() (n int) {
+	for _, p := range r.parts {
+		n += p.handed.waiting() + int(p.inHand.Load())
+	}
+	return n
+}
+
 // Run relays until the context ends, which is no error. What is in hand then is
 // finished, within a grace of two seconds, so that a stop leads to no repeats.
 // Failures are logged once per outage and tried again at every poll.

@@ -87,7 +87,11 @@ func (p *part) round(ctx context.Context, numbers []int) (more []int, err error)
 	p.learn(ctx)
 	batches := p.take(ctx, p.owned(numbers))
 	failpoint.Hit(failpoint.RelayRead)
+	for _, b := range batches {
+		p.inHand.Add(int64(len(b.fresh)))
+	}
 	p.publishAll(ctx, batches)
+	p.inHand.Store(0)
 	failpoint.Hit(failpoint.RelaySecondAck)
 	p.trim(ctx, batches)
 	failpoint.Hit(failpoint.RelayTrimmed)
