@@ -53,7 +53,8 @@ type Topics struct {
 	Tiers   string // account-tiers, compacted; empty: there is no such topic
 }
 
-// Hooks are told of what happens. Each may be nil, and must not block.
+// Hooks are told of what happens, by as many goroutines at once as Config.Abreast says.
+// Each may be nil, and must not block.
 type Hooks struct {
 	// Published is told of entries that both topics acknowledged. It keeps none.
 	Published func(entries []Entry)

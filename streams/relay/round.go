@@ -128,7 +128,11 @@ func (p *part) owned(numbers []int) []int {
 	now := time.Now()
 	return slices.DeleteFunc(slices.Clone(numbers), func(number int) bool {
 		if p.r.config.Owns(number) {
-			return now.Before(p.shards[number].retryAt)
+			paused := now.Before(p.shards[number].retryAt)
+			if paused { // what it holds waits in its outbox, and takes no room from others
+				p.handed.doubt(number)
+			}
+			return paused
 		}
 		delete(p.shards, number)
 		delete(p.known, number)
