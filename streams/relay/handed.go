@@ -69,14 +69,6 @@ func (h *handed) drop(q *queue) {
 	q.entries, q.doubt = nil, true
 }
 
-// has reports whether entries of a shard wait to be published without being read.
-func (h *handed) has(shard int) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	q := h.shards[shard]
-	return q != nil && !q.doubt
-}
-
 // take hands out at most limit entries of a shard that follow the one named by known,
 // and whether there are more. ok is false where that can't be told: all is to be read.
 func (h *handed) take(shard int, known string, limit int) (entries []Entry, more, ok bool) {

@@ -22,16 +22,14 @@ func admitting(shards int) Config {
 
 // append adds an entry as its writer does, who is alone: it is returned with the one before.
 func (b *boxes) append(shard int, account, value string) (after string, entries []Entry) {
-	b.add(shard, account, value)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	all := b.entries[shard]
-	last := all[len(all)-1]
+	e := b.put(shard, account, value)
 	if b.tails == nil {
 		b.tails = map[int]string{}
 	}
-	after, b.tails[shard] = b.tails[shard], last.ID
-	return after, []Entry{last}
+	after, b.tails[shard] = b.tails[shard], e.ID
+	return after, []Entry{e}
 }
 
 func (b *boxes) reads() int {
@@ -124,8 +122,8 @@ func TestWhatIsHandedOverIsBounded(t *testing.T) {
 	h.add(0, "0", entry(1))
 	h.add(0, "1", entry(2))
 	h.add(1, "0", entry(1))
-	if !h.has(0) || h.has(1) || h.bytes != 80 {
-		t.Errorf("got %v, %v and %d bytes, want the third entry refused", h.has(0), h.has(1), h.bytes)
+	if h.waiting() != 2 || h.bytes != 80 {
+		t.Errorf("got %d entries of %d bytes, want the third one refused", h.waiting(), h.bytes)
 	}
 	if _, _, ok := h.take(1, "0", 10); ok {
 		t.Error("what was refused is taken for complete")
@@ -134,7 +132,7 @@ func TestWhatIsHandedOverIsBounded(t *testing.T) {
 	if len(got) != 1 || got[0].ID != "1" || !more || !ok || h.bytes != 40 {
 		t.Errorf("got %v, %v, %v and %d bytes, want the first of two", got, more, ok, h.bytes)
 	}
-	if got, more, ok = h.take(0, "2", 1); len(got) != 0 || more || !ok || h.bytes != 0 {
+	if got, more, ok = h.take(0, "2", 1); len(got) != 0 || more || !ok || h.bytes != 0 || h.waiting() != 0 {
 		t.Errorf("got %v, %v, %v and %d bytes, want nothing behind what was read", got, more, ok, h.bytes)
 	}
 }

@@ -111,7 +111,7 @@ func (p *part) settling() bool {
 }
 
 // look wakes the relay for owned shards that have entries, and forgets the others. What
-// was handed over, or is being trimmed, needs no look.
+// is being trimmed is left for the next look.
 func (p *part) look(ctx context.Context) error {
 	p.learn(ctx)
 	busy := p.trims.shards()
@@ -136,7 +136,7 @@ func (p *part) look(ctx context.Context) error {
 		}
 	}
 	for _, n := range pending {
-		if !busy[n] && (p.known[n] == "" || !p.handed.has(n)) {
+		if !busy[n] {
 			p.woken.add(n)
 		}
 	}

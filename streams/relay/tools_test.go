@@ -34,11 +34,18 @@ type boxes struct {
 func (b *boxes) add(shard int, account, value string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.put(shard, account, value)
+}
+
+// put adds an entry. The caller holds mu.
+func (b *boxes) put(shard int, account, value string) Entry {
 	b.next++
 	if b.entries == nil {
 		b.entries = map[int][]Entry{}
 	}
-	b.entries[shard] = append(b.entries[shard], Entry{ID: strconv.Itoa(b.next), Account: account, Value: []byte(value)})
+	e := Entry{ID: strconv.Itoa(b.next), Account: account, Value: []byte(value)}
+	b.entries[shard] = append(b.entries[shard], e)
+	return e
 }
 
 func (b *boxes) left() int {
