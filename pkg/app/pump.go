@@ -77,6 +77,7 @@ type pump struct {
 	held    bool            // inputs wait for other instances to come closer
 	rewound bool            // the store was found set back; not reconciled yet
 	reapAt  time.Time       // when idle accounts are looked for next
+	live    time.Time       // when the latest live event came
 	looked  time.Time       // when due instants and the model were looked up
 	blind   map[string]bool // by what was looked at: the latest look failed
 }
@@ -352,6 +353,7 @@ func (p *pump) round(ctx context.Context, session *source.Session, batch *source
 	for _, m := range batch.Marks {
 		r.Behind = r.Behind || len(batch.Inputs) > 0 && !m.CaughtUp && !m.Stopped
 	}
+	r.Beside = p.beside(batch)
 	// The marks vouch for this instant and no later one: what follows may take long.
 	r.Watermark = p.tide.rise(batch.Marks, p.now())
 	var bad []source.Input
@@ -383,6 +385,27 @@ func (p *pump) round(ctx context.Context, session *source.Session, batch *source
 		p.went(batch, r.Watermark)
 	}
 	return nil
+}
+
+// Sweeps make room for events while the latest came less than besideFor ago and was
+// appended less than besideLag before it came: an older backlog is not in such haste.
+const (
+	besideFor = time.Second
+	besideLag = 5 * time.Second
+)
+
+// beside reports whether live events come these days, this batch among them.
+func (p *pump) beside(batch *source.Batch) bool {
+	if n := len(batch.Inputs); n > 0 {
+		switch e := batch.Inputs[n-1].Event; {
+		case e == nil || engine.IsCanary(e):
+		case p.now()-e.Arrived < besideLag.Milliseconds():
+			p.live = time.Now()
+		default:
+			p.live = time.Time{}
+		}
+	}
+	return time.Since(p.live) < besideFor
 }
 
 // place is where a record stands.

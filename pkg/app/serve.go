@@ -268,7 +268,7 @@ func (s *service) owner() string {
 func (s *service) openEngine() error {
 	s.metrics = engine.NewMetrics(s.registry)
 	hooks := engine.Hooks{
-		Outbox: s.wake, Owns: s.leases.Owns,
+		Outbox: s.appended, Owns: s.leases.Owns, Unpublished: func() int { return s.relay.Unpublished() },
 		Refuse: func(ctx context.Context, in *engine.Input, why string) error { return s.pump.refuse(ctx, in, why) },
 		Scored: s.tracer.scored(),
 	}
@@ -280,13 +280,14 @@ func (s *service) openEngine() error {
 	return err
 }
 
-// wake tells whoever relays the shard that its outbox has something.
-func (s *service) wake(shard int) {
-	if s.leases.Owns(shard) {
-		s.relay.Wake(shard)
+// appended tells whoever relays the shard that its outbox has something: our own relay
+// gets it handed over.
+func (s *service) appended(shard int, a engine.Appended) {
+	if !s.leases.Owns(shard) {
+		s.waker.Add(shard)
 		return
 	}
-	s.waker.Add(shard)
+	s.relay.Add(shard, a.Behind, handOver(a))
 }
 
 // openRelay wires the relay and the gate before it. The gate corrects states through
@@ -313,10 +314,15 @@ func (s *service) openRelay(ctx context.Context) error {
 	s.relay, err = relay.New(relay.Config{
 		Topics: relay.Topics{Changes: t.TierChanges, Tiers: t.AccountTiers},
 		Shards: s.store.Shards(), Owns: s.leases.Owns, PublishTimeout: relayMargin,
+		Abreast: relayAbreast, Admit: gate.Admit,
 		Hooks: relay.Hooks{Published: s.fresh.acknowledged, Traced: s.tracer.published()}, //nolint:contextcheck // a trace's context is a value, it ends nothing
 	}, gate, s.publisher, s.log)
 	return err
 }
+
+// relayAbreast is in how many parts shards are relayed: as many as the publisher has
+// requests under way to one broker.
+const relayAbreast = 4
 
 func (s *service) openSource() error {
 	t := s.cfg.Kafka.Topics

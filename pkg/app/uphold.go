@@ -47,6 +47,7 @@ type upheld struct {
 // older one goes when the newer one is full.
 type recent struct {
 	lent       []store.Entry // what was let out last
+	passed     []store.Entry // what was admitted and is not trimmed yet, in order
 	owed       []store.Entry // what was published and not trimmed for sure
 	tenure     uint64        // that it is of
 	seeded     bool          // with what the predecessor let out
@@ -122,19 +123,57 @@ func (u *upheld) Outbox(ctx context.Context, shard int, after string, limit int)
 	}
 }
 
+// Admit is relay.Config's: what was handed over passes the gate if nothing speaks
+// against it. Else it is read like the rest.
+func (u *upheld) Admit(shard int, entries []relay.Entry) bool {
+	if !u.knows(shard) {
+		return false
+	}
+	passing := make([]store.Entry, len(entries))
+	for i, e := range entries {
+		if engine.IsCanaryAccount(e.Account) {
+			return false
+		}
+		passing[i] = store.Entry(e)
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	m := &u.shards[shard]
+	if len(m.owed) > 0 || len(m.remember(passing)) > 0 {
+		return false
+	}
+	m.passed = append(m.passed, passing...)
+	return true
+}
+
 // Trim implements relay.Outbox: the entries are published. If they are not all there
-// any more, the store was set back meanwhile, and their accounts with it.
+// any more, the store was set back meanwhile, and their accounts with it. Of those that
+// were admitted others may be on their way to Kafka: then it is an error, so that the outbox
+// is read before anything else of it is published.
 func (u *upheld) Trim(ctx context.Context, shard int, ids []string) error {
 	removed, err := u.outbox.Trim(ctx, shard, ids)
+	gone := removed < len(ids)
 	u.mu.Lock()
 	m := &u.shards[shard]
-	if err != nil || removed < len(ids) {
-		m.owed = append(m.owed, m.lent...)
+	passed := len(m.passed) > 0 && len(ids) > 0 && m.passed[0].ID == ids[0]
+	published := m.lent
+	if passed {
+		n := min(len(ids), len(m.passed))
+		published, m.passed = m.passed[:n], m.passed[n:]
+	} else {
+		m.lent = nil
 	}
-	m.lent = nil
+	if err != nil || gone {
+		m.owed = append(m.owed, published...)
+	}
 	u.mu.Unlock()
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case passed && gone:
+		return fmt.Errorf("of %d published entries %d were not in the outbox any more: redis was set back", len(ids), len(ids)-removed)
+	case passed:
+		return nil
 	}
 	return u.repay(ctx, shard)
 }
@@ -170,6 +209,18 @@ func (u *upheld) PendingShards(ctx context.Context, shards []int) ([]int, error)
 	return u.outbox.PendingShards(ctx, shards)
 }
 
+// handOver are messages as entries; nil where their places are not known.
+func handOver(a engine.Appended) []relay.Entry {
+	if len(a.IDs) != len(a.Messages) {
+		return nil
+	}
+	out := make([]relay.Entry, len(a.IDs))
+	for i, m := range a.Messages {
+		out[i] = relay.Entry{ID: a.IDs[i], Account: m.Account, Value: m.Value, Appended: m.Appended, Trace: m.Trace}
+	}
+	return out
+}
+
 func asRelayed(entries []store.Entry) []relay.Entry {
 	out := make([]relay.Entry, len(entries))
 	for i, e := range entries {
@@ -184,6 +235,15 @@ func (u *upheld) letOut(shard int, entries []store.Entry) (disputed []string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	m := &u.shards[shard]
+	if disputed = m.remember(entries); len(disputed) == 0 {
+		m.lent, m.passed = entries, nil
+	}
+	return disputed
+}
+
+// remember takes note of entries as let out, unless some disagree with what is
+// remembered: then it returns their accounts and takes no note.
+func (m *recent) remember(entries []store.Entry) (disputed []string) {
 	news := make([]told, len(entries))
 	for i, e := range entries {
 		seq, _ := codec.SeqOf(e.Value)
@@ -193,7 +253,6 @@ func (u *upheld) letOut(shard int, entries []store.Entry) (disputed []string) {
 		}
 	}
 	if len(disputed) == 0 {
-		m.lent = entries
 		for i, e := range entries {
 			m.put(e.Account, news[i])
 		}
@@ -231,7 +290,8 @@ func (u *upheld) seed(ctx context.Context, shard int) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for n, m := range fresh {
-		m.owed = u.shards[n].owed // whoever had the shard meanwhile could not know
+		// Whoever had the shard meanwhile could not know.
+		m.owed, m.lent, m.passed = u.shards[n].owed, u.shards[n].lent, u.shards[n].passed
 		u.shards[n] = m
 	}
 	return nil

@@ -309,3 +309,65 @@ func (g *gated) account() *scoring.Account {
 	}
 	return a
 }
+
+// handed is what lies in the outbox, as who appended it hands it over.
+func (g *gated) handed() []relay.Entry {
+	g.Helper()
+	entries, err := g.store.Outbox(g.Context(), 0, "", 100)
+	if err != nil || len(entries) == 0 {
+		g.Fatalf("got %d entries, %v", len(entries), err)
+	}
+	return asRelayed(entries)
+}
+
+func TestWhatIsHandedOverPassesTheGateWhereNothingSpeaksAgainstIt(t *testing.T) {
+	t.Parallel()
+	g := newGated(t)
+	g.visit(2, noon)
+	first := g.handed()
+	if g.gate.Admit(0, first) {
+		t.Fatal("admitted before it is known what was published")
+	}
+	g.relayed()
+	g.visit(3, noon+scoring.Minute)
+	second := g.handed()
+	if !g.gate.Admit(0, second) {
+		t.Fatal("refused although it follows what was published")
+	}
+	if err := g.gate.Trim(t.Context(), 0, []string{second[0].ID}); err != nil {
+		t.Fatal(err)
+	}
+	if g.gate.Admit(0, first) {
+		t.Fatal("admitted under a number that was published with another meaning since")
+	}
+	canary := []relay.Entry{{ID: "9", Account: engine.Canary("0", 1).Account}}
+	if g.gate.Admit(0, canary) {
+		t.Fatal("a canary was admitted")
+	}
+	g.tenure++
+	if g.gate.Admit(0, second) {
+		t.Fatal("admitted although another may have had the shard")
+	}
+}
+
+// The store is set back while what was handed over is on its way to Kafka.
+func TestWhatWasHandedOverAndIsNotThereToBeTrimmedIsUpheld(t *testing.T) {
+	t.Parallel()
+	g := newGated(t)
+	g.relayed()
+	g.visit(5, noon)
+	entries := g.handed()
+	if !g.gate.Admit(0, entries) {
+		t.Fatal("refused although nothing speaks against it")
+	}
+	g.topic.records = append(g.topic.records, tail.Record{Value: entries[0].Value})
+	g.setBack()
+	if err := g.gate.Trim(t.Context(), 0, []string{entries[0].ID}); err == nil {
+		t.Fatal("trimmed, though it was gone: nobody will read the outbox")
+	}
+	if g.gate.Admit(0, entries) {
+		t.Fatal("admitted before the state knows what was published")
+	}
+	g.want(g.relayed(), fmt.Sprintf("1 A @%d", noon))
+	g.wantAccount(1, "A")
+}

@@ -56,6 +56,9 @@ type Round struct {
 	Until int64
 	// Behind: more waits to be read already. Sweeps are then put off a little.
 	Behind bool
+	// Beside: events come these days, and are taken in soon. Sweeps then go in small
+	// portions.
+	Beside bool
 }
 
 // UnknownWatermark is the low watermark while it is not known: nothing is due.
@@ -91,8 +94,11 @@ type Config struct {
 
 // Hooks are called by the engine; nil hooks are not called. None may block.
 type Hooks struct {
-	// Outbox is called for a shard after messages for it were committed.
-	Outbox func(shard int)
+	// Outbox is called for a shard after messages for it were committed, for one shard
+	// by one goroutine at a time.
+	Outbox func(shard int, a Appended)
+	// Unpublished is about how many messages of Outbox were not published yet. Nil: not known.
+	Unpublished func() int
 	// Owns says which shards this instance sweeps. Nil: all.
 	Owns func(shard int) bool
 	// Refuse is called for an account.merged that can't be carried out, before the
@@ -104,6 +110,14 @@ type Hooks struct {
 	// input by one at a time. It may set the Trace of the messages that the input led to:
 	// those that have Appended; the others came by time before it.
 	Scored func(in *Input, led []Message)
+}
+
+// Appended are messages as they came into an outbox.
+type Appended struct {
+	Messages []Message
+	// IDs are their places and Behind is that of the entry before them, as in Outcome.
+	IDs    []string
+	Behind string
 }
 
 // Engine scores. Process, Sweep, Assign and Checkpoint are for one goroutine.

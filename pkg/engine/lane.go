@@ -29,6 +29,7 @@ type lane struct {
 	awake  []*entry           // more that are in hand
 	spare  []*scoring.Account // memory for such
 	swept  time.Time          // the latest sweep
+	turn   int                // the place in order at which the next sweep begins
 	latest uint64             // version that was given to a write
 	packed []byte             // a state that is being packed
 }
@@ -153,20 +154,6 @@ func (l *lane) run(ctx context.Context, r *Round) error {
 	return nil
 }
 
-// runDue sweeps what is due by the end of the round.
-func (l *lane) runDue(ctx context.Context, r *Round) error {
-	if r.Behind && time.Since(l.swept) < sweepPause {
-		return nil
-	}
-	err := l.sweep(ctx, r.Watermark)
-	l.swept = time.Now()
-	return err
-}
-
-// sweepPause is how long sweeps are put off at most while there is a backlog:
-// accounts that have events need none, and one of many accounts costs less for each.
-const sweepPause = time.Second
-
 // commitAll prepares the work of each shard, commits all in one trip, and does
 // again what another writer overtook.
 func (l *lane) commitAll(ctx context.Context, shards []*shard, prepare func(context.Context, *shard) (*work, error)) (err error) {
@@ -283,7 +270,7 @@ func (l *lane) stored(w *work, o Outcome) {
 		s.meetOthers(w, o.Shared)
 	}
 	if len(w.step.Outbox) > 0 && l.e.hooks.Outbox != nil {
-		l.e.hooks.Outbox(s.number)
+		l.e.hooks.Outbox(s.number, Appended{Messages: w.step.Outbox, IDs: o.Appended, Behind: o.Behind})
 	}
 }
 

@@ -65,6 +65,6 @@ func (l *lane) reap(ctx context.Context, s *shard, scan Scanner, cursor uint64) 
 	}
 	s.sweeping = idle // after a conflict, what is due: these are found again
 	return next, l.commitAll(ctx, []*shard{s}, func(ctx context.Context, s *shard) (*work, error) {
-		return l.advance(ctx, s, l.e.watermark)
+		return l.advance(ctx, s, l.e.watermark, alone.batch)
 	})
 }

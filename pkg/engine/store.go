@@ -160,5 +160,11 @@ type Outcome struct {
 	// Overwritten is true when the step took effect by an earlier attempt and someone else
 	// may have written since: even what it wrote may be old.
 	Overwritten bool
-	Err         error
+	// Appended are the IDs that the step's messages got in the outbox; nil where the store
+	// does not know them.
+	Appended []string
+	// Behind is the entry of the outbox before the first of Appended; "" where the store
+	// does not know it.
+	Behind string
+	Err    error
 }

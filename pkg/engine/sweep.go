@@ -7,49 +7,97 @@ import (
 	"tidemark/pkg/failpoint"
 )
 
-// sweepBatch is how many due accounts of a shard one step takes: enough to be
-// cheap, few enough not to hold up events.
-const sweepBatch = 128
+// A haste says how much of what is due a lane takes at a time.
+type haste struct {
+	shards int           // that one turn takes, at most
+	batch  int           // accounts of each: enough to be cheap, few enough not to hold up events
+	time   time.Duration // after which the next turn is left to the next round
+}
 
-// sweepTime is how long a round sweeps: when very many accounts are due at once,
-// events do not wait for all of them.
-const sweepTime = 100 * time.Millisecond
+var (
+	// alone is for when nothing else comes, or what comes is old anyway.
+	alone = haste{shards: 1 << 30, batch: 128, time: 100 * time.Millisecond}
+	// beside is for when events come: those of the next round wait for it, and what they
+	// lead to waits in the outboxes behind what it makes.
+	beside = haste{shards: 2, batch: 64, time: 4 * time.Millisecond}
+)
+
+const (
+	// backlogPause is how long sweeps are put off at most while there is a backlog of
+	// events: accounts that have events need none, and one of many accounts costs less for
+	// each.
+	backlogPause = time.Second
+	// relayPause is how long they are put off at most while much waits to be published.
+	relayPause = 100 * time.Millisecond
+	// mostUnpublished is how many tier changes may wait to be published when a sweep beside
+	// events adds to them: about what the relay publishes at a time.
+	mostUnpublished = 512
+)
+
+// runDue sweeps what is due by the end of the round.
+func (l *lane) runDue(ctx context.Context, r *Round) error {
+	how, pause := alone, time.Duration(0)
+	switch {
+	case r.Beside:
+		how = beside
+		if l.e.hooks.Unpublished != nil && l.e.hooks.Unpublished() > mostUnpublished {
+			pause = relayPause
+		}
+	case r.Behind:
+		pause = backlogPause
+	}
+	if time.Since(l.swept) < pause {
+		return nil
+	}
+	err := l.sweep(ctx, r.Watermark, how)
+	l.swept = time.Now()
+	return err
+}
 
 // sweep advances the accounts of owned shards that are due at or before the
 // watermark, until none is or the time is over. The next round goes on with the rest.
-func (l *lane) sweep(ctx context.Context, watermark int64) error {
+func (l *lane) sweep(ctx context.Context, watermark int64, how haste) error {
 	for begun := time.Now(); ; {
-		var due []*shard
-		for _, n := range l.order {
-			if s := l.shards[n]; s.due <= watermark && l.e.owns(n) {
-				due = append(due, s)
-			}
-		}
+		due := l.overdue(watermark, how.shards)
 		if len(due) == 0 {
 			return nil
 		}
 		failpoint.Hit(failpoint.BeforeSweep)
-		if err := l.lookUpDue(ctx, due, watermark); err != nil {
+		if err := l.lookUpDue(ctx, due, watermark, how.batch); err != nil {
 			return err
 		}
 		err := l.commitAll(ctx, due, func(ctx context.Context, s *shard) (*work, error) {
-			return l.advance(ctx, s, watermark)
+			return l.advance(ctx, s, watermark, how.batch)
 		})
 		if err != nil {
 			return err
 		}
 		l.shrink()
-		if time.Since(begun) > sweepTime {
+		if time.Since(begun) > how.time {
 			return nil
 		}
 	}
 }
 
+// overdue are owned shards with accounts that are due, at most so many, taking turns.
+func (l *lane) overdue(watermark int64, most int) (due []*shard) {
+	for i := range l.order {
+		at := (l.turn + i) % len(l.order)
+		if s := l.shards[l.order[at]]; s.due <= watermark && l.e.owns(s.number) {
+			if due = append(due, s); len(due) == most {
+				l.turn = at + 1
+				break
+			}
+		}
+	}
+	return due
+}
+
 // advance does what time alone did to the due accounts of a shard.
-func (l *lane) advance(ctx context.Context, s *shard, watermark int64) (*work, error) {
+func (l *lane) advance(ctx context.Context, s *shard, watermark int64, batch int) (*work, error) {
 	w := &work{shard: s, step: Step{Shard: s.number}}
 	if s.sweeping == nil {
-		if err := l.lookUpDue(ctx, []*shard{s}, watermark); err != nil {
+		if err := l.lookUpDue(ctx, []*shard{s}, watermark, batch); err != nil {
 			return nil, err
 		}
 	}
@@ -84,21 +132,22 @@ func (s *shard) guards(mine map[Partition]int64) []Move {
 	return moves
 }
 
-// lookUpDue finds out what is due of the shards, and when they are due next.
-func (l *lane) lookUpDue(ctx context.Context, shards []*shard, watermark int64) error {
+// lookUpDue finds out what is due of the shards, so many accounts of each, and when they
+// are due next.
+func (l *lane) lookUpDue(ctx context.Context, shards []*shard, watermark int64, batch int) error {
 	numbers := make([]int, len(shards))
 	for i, s := range shards {
 		numbers[i] = s.number
 	}
 	return l.e.retry(ctx, "look up due accounts", func() error {
-		lists, err := l.e.store.Due(ctx, numbers, watermark, sweepBatch)
+		lists, err := l.e.store.Due(ctx, numbers, watermark, batch)
 		for i := range lists {
 			s, list := shards[i], &lists[i]
 			s.sweeping = make([]string, 0, len(list.Accounts))
 			for _, d := range list.Accounts {
 				s.sweeping = append(s.sweeping, d.Account)
 			}
-			if s.due = list.Next; len(list.Accounts) == sweepBatch {
+			if s.due = list.Next; len(list.Accounts) == batch {
 				s.due = watermark // there may be more
 			}
 		}

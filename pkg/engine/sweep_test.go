@@ -70,7 +70,7 @@ func TestTheFirstOfAShardIsDueFirst(t *testing.T) {
 	t.Parallel()
 	s := memory.New(1)
 	var woken []int
-	e := setup{memory: s, hooks: engine.Hooks{Outbox: func(shard int) { woken = append(woken, shard) }}}.engine(t)
+	e := setup{memory: s, hooks: engine.Hooks{Outbox: func(shard int, _ engine.Appended) { woken = append(woken, shard) }}}.engine(t)
 	assign(t, e, web)
 	process(t, e, round(demo(web, 0, "acme.example", start)))
 	first := e.NextDue()

@@ -1,10 +1,10 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -53,7 +53,8 @@ type Topics struct {
 	Tiers   string // account-tiers, compacted; empty: there is no such topic
 }
 
-// Hooks are told of what happens. Each may be nil, and must not block.
+// Hooks are told of what happens, by as many goroutines at once as Config.Abreast says.
+// Each may be nil, and must not block.
 type Hooks struct {
 	// Published is told of entries that both topics acknowledged. It keeps none.
 	Published func(entries []Entry)
@@ -74,10 +75,11 @@ const (
 	DefaultBatch          = 500
 	DefaultPublishTimeout = 10 * time.Second
 	DefaultSettle         = 3 * time.Second
+	DefaultAbreast        = 1
 )
 
-// Config says what to relay. Zeros of Poll, Batch, PublishTimeout and Settle take the
-// defaults above.
+// Config says what to relay. Zeros of Poll, Batch, PublishTimeout, Settle and Abreast take
+// the defaults above.
 type Config struct {
 	Topics Topics
 	// Shards is how many shards there are.
@@ -95,7 +97,13 @@ type Config struct {
 	// They are then published once more, so that a topic ends with the latest of each
 	// account although the broker may have taken the lost request last.
 	Settle time.Duration
-	Hooks  Hooks
+	// Abreast is how many parts the shards are divided into, by their numbers. Each part
+	// publishes without waiting for the others.
+	Abreast int
+	// Admit says whether entries that were handed over (see Add) may be published without
+	// being read from the outbox first. It must not block. Nil: none may.
+	Admit func(shard int, entries []Entry) bool
+	Hooks Hooks
 }
 
 // Validate reports every fault of the settings.
@@ -114,37 +122,24 @@ func (c Config) Validate() error {
 		faults = append(faults, fmt.Errorf("poll %s, batch %d, publish_timeout %s, settle %s: must not be negative, 0 takes the default",
 			c.Poll, c.Batch, c.PublishTimeout, c.Settle))
 	}
+	if c.Abreast < 0 {
+		faults = append(faults, fmt.Errorf("abreast: %d, must not be negative, 0 takes the default", c.Abreast))
+	}
 	return errors.Join(faults...)
 }
 
-// Relay publishes outboxes. Run it once; Wake may be called at any time.
+// Relay publishes outboxes. Run it once; Wake and Add may be called at any time.
 type Relay struct {
 	config  Config
 	outbox  Outbox
 	publish Publisher
-	log     zerolog.Logger
-	woken   woken
+	outages outages
+	ages    ages
+	parts   []*part
 
-	// working is held by whoever relays, Run or Drain, and guards what follows.
-	// It is held while waiting for Kafka and Redis, so Wake must not take it.
+	// working is held by whoever relays, Run or Drain. It is held while waiting for Kafka
+	// and Redis, so Wake and Add must not take it.
 	working sync.Mutex
-	shards  map[int]*shard
-	outages map[string]time.Time // by stage
-}
-
-// shard is what the relay remembers of a shard with entries.
-type shard struct {
-	// since is when the relay first knew of the entries that wait.
-	since time.Time
-	// acked are entries that both topics acknowledged and that are still there: trimming
-	// failed, or they settle. They are not published again if they are met again unchanged.
-	acked map[string]Entry
-	// settles is until when entries stay because a request that held some had no answer.
-	settles time.Time
-	// retryAt is when entries that were refused are tried again, and pause how
-	// long that was put off.
-	retryAt time.Time
-	pause   time.Duration
 }
 
 // New makes a Relay. It starts nothing.
@@ -155,28 +150,48 @@ func New(c Config, outbox Outbox, publisher Publisher, log zerolog.Logger) (*Rel
 	if outbox == nil || publisher == nil {
 		return nil, errors.New("relay: outbox and publisher are required")
 	}
-	if c.Poll == 0 {
-		c.Poll = DefaultPoll
+	c.Poll = cmp.Or(c.Poll, DefaultPoll)
+	c.Batch = cmp.Or(c.Batch, DefaultBatch)
+	c.PublishTimeout = cmp.Or(c.PublishTimeout, DefaultPublishTimeout)
+	c.Settle = cmp.Or(c.Settle, DefaultSettle)
+	c.Abreast = min(cmp.Or(c.Abreast, DefaultAbreast), c.Shards)
+	r := &Relay{
+		config: c, outbox: outbox, publish: publisher, ages: ages{of: make([]time.Duration, c.Abreast)},
+		outages: outages{log: log.With().Str("component", "relay").Logger(), since: map[string]time.Time{}},
 	}
-	if c.Batch == 0 {
-		c.Batch = DefaultBatch
+	for i := range c.Abreast {
+		r.parts = append(r.parts, newPart(r, i))
 	}
-	if c.PublishTimeout == 0 {
-		c.PublishTimeout = DefaultPublishTimeout
-	}
-	if c.Settle == 0 {
-		c.Settle = DefaultSettle
-	}
-	return &Relay{
-		config: c, outbox: outbox, publish: publisher,
-		log:    log.With().Str("component", "relay").Logger(),
-		woken:  woken{shards: map[int]time.Time{}, signal: make(chan struct{}, 1)},
-		shards: map[int]*shard{}, outages: map[string]time.Time{},
-	}, nil
+	return r, nil
 }
 
-// Wake says that a shard has new entries. It never blocks.
-func (r *Relay) Wake(shard int) { r.woken.add(shard) }
+func (r *Relay) partOf(shard int) *part { return r.parts[shard%len(r.parts)] }
+
+// Wake says that a shard has new entries, which are to be read. It never blocks.
+func (r *Relay) Wake(shard int) {
+	p := r.partOf(shard)
+	p.handed.doubt(shard)
+	p.woken.add(shard)
+}
+
+// Add hands over entries that were appended to a shard's outbox just now, in order, and
+// says behind which one: between that one and the last of these there is no other. So
+// they are published without being read, if the one before them was published, unless
+// Config.Admit refuses. Whoever does not know the entry before says "". It never
+// blocks. The entries must not be changed any more.
+func (r *Relay) Add(shard int, after string, entries []Entry) {
+	p := r.partOf(shard)
+	p.handed.add(shard, after, entries)
+	p.woken.add(shard)
+}
+
+// Unpublished is how many entries the relay has in memory that are not published yet.
+func (r *Relay) Unpublished() (n int) {
+	for _, p := range r.parts {
+		n += p.handed.waiting() + int(p.inHand.Load())
+	}
+	return n
+}
 
 // Run relays until the context ends, which is no error. What is in hand then is
 // finished, within a grace of two seconds, so that a stop leads to no repeats.
@@ -184,20 +199,13 @@ func (r *Relay) Wake(shard int) { r.woken.add(shard) }
 func (r *Relay) Run(ctx context.Context) error {
 	r.working.Lock()
 	defer r.working.Unlock()
-	poll := time.NewTicker(r.config.Poll)
-	defer poll.Stop()
 	work, end := outlast(ctx, grace)
 	defer end()
-	_ = r.look(ctx) // logged, as all that fails here
-	for ctx.Err() == nil {
-		_ = r.relay(ctx, work, r.woken.take())
-		select {
-		case <-ctx.Done():
-		case <-r.woken.signal:
-		case <-poll.C:
-			_ = r.look(ctx)
-		}
+	var wait sync.WaitGroup
+	for _, p := range r.parts {
+		wait.Go(func() { p.run(ctx, work) })
 	}
+	wait.Wait()
 	return nil
 }
 
@@ -225,65 +233,11 @@ func outlast(ctx context.Context, while time.Duration) (context.Context, context
 func (r *Relay) Drain(ctx context.Context) error {
 	r.working.Lock()
 	defer r.working.Unlock()
-	poll := time.NewTicker(r.config.Poll)
-	defer poll.Stop()
-	var last error
-	for {
-		err := r.look(ctx)
-		waiting := r.woken.take()
-		for _, s := range r.shards {
-			s.retryAt = time.Time{} // there is no later to put it off to
-		}
-		if err == nil && len(waiting) == 0 {
-			return nil
-		}
-		if err = errors.Join(err, r.relay(ctx, ctx, waiting)); err != nil || r.settling() {
-			last = err
-			select {
-			case <-ctx.Done():
-			case <-poll.C:
-			}
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("drain outboxes: %w", errors.Join(ctx.Err(), last))
-		}
+	faults := make([]error, len(r.parts))
+	var wait sync.WaitGroup
+	for i, p := range r.parts {
+		wait.Go(func() { faults[i] = p.drain(ctx) })
 	}
-}
-
-// settling reports whether entries stay for a while after they were published.
-func (r *Relay) settling() bool {
-	for _, s := range r.shards {
-		if !s.settles.IsZero() {
-			return true
-		}
-	}
-	return false
-}
-
-// look wakes the relay for owned shards that have entries, and forgets the others.
-func (r *Relay) look(ctx context.Context) error {
-	var owned []int
-	for n := range r.config.Shards {
-		if r.config.Owns(n) {
-			owned = append(owned, n)
-		}
-	}
-	var pending []int
-	if len(owned) > 0 {
-		var err error
-		if pending, err = r.outbox.PendingShards(ctx, owned); err != nil {
-			r.failed(ctx, stageLook, err)
-			return err
-		}
-		r.worked(stageLook)
-	}
-	for n := range r.shards {
-		if !slices.Contains(pending, n) {
-			delete(r.shards, n)
-		}
-	}
-	for _, n := range pending {
-		r.woken.add(n)
-	}
-	return nil
+	wait.Wait()
+	return errors.Join(faults...)
 }

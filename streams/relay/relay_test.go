@@ -507,23 +507,7 @@ func TestOrderUnderRandomFailure(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, topic := range []string{"changes", "tiers"} {
-			seen, newest := map[string]int{}, map[string]int{}
-			for _, line := range p.log(topic) {
-				account, value, _ := strings.Cut(line, "=")
-				seq, _ := strconv.Atoi(value)
-				newest[account] = seq
-				if seq > seen[account] {
-					t.Fatalf("%s: account %s jumped from %d to %d", topic, account, seen[account]-1, seq)
-				}
-				if seq == seen[account] {
-					seen[account]++
-				}
-			}
-			for n := range 5 {
-				if account := strconv.Itoa(n); seen[account] != 200 || newest[account] != 199 {
-					t.Errorf("%s: account %d: %d seen, the log ends with %d", topic, n, seen[account], newest[account])
-				}
-			}
+			wantEach(t, topic, p.log(topic), 5, 200)
 		}
 	})
 }

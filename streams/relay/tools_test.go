@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,16 +27,25 @@ type boxes struct {
 	entries map[int][]Entry
 	fail    func(stage string, shard int) error
 	limits  []int
+	tails   map[int]string // by shard, the last entry of the writer that hands over
+	hold    func()         // is called before a trim, if not nil
 }
 
 func (b *boxes) add(shard int, account, value string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.put(shard, account, value)
+}
+
+// put adds an entry. The caller holds mu.
+func (b *boxes) put(shard int, account, value string) Entry {
 	b.next++
 	if b.entries == nil {
 		b.entries = map[int][]Entry{}
 	}
-	b.entries[shard] = append(b.entries[shard], Entry{ID: strconv.Itoa(b.next), Account: account, Value: []byte(value)})
+	e := Entry{ID: strconv.Itoa(b.next), Account: account, Value: []byte(value)}
+	b.entries[shard] = append(b.entries[shard], e)
+	return e
 }
 
 func (b *boxes) left() int {
@@ -72,6 +82,9 @@ func (b *boxes) Outbox(_ context.Context, shard int, after string, limit int) ([
 }
 
 func (b *boxes) Trim(_ context.Context, shard int, ids []string) error {
+	if b.hold != nil {
+		b.hold()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := b.broken(stageTrim, shard); err != nil {
@@ -180,6 +193,29 @@ func wantLogs(t *testing.T, b *broker, want ...string) {
 	for _, topic := range []string{"changes", "tiers"} {
 		if got := b.log(topic); !slices.Equal(got, want) {
 			t.Errorf("%s: got %v, want %v", topic, got, want)
+		}
+	}
+}
+
+// wantEach wants that a consumer who drops repeats reads 0, 1, 2 … of each account, and
+// that the log ends with the last of each.
+func wantEach(t *testing.T, what string, log []string, accounts, most int) {
+	t.Helper()
+	seen, newest := map[string]int{}, map[string]int{}
+	for _, line := range log {
+		account, value, _ := strings.Cut(line, "=")
+		seq, _ := strconv.Atoi(value)
+		newest[account] = seq
+		if seq > seen[account] {
+			t.Fatalf("%s: account %s jumped from %d to %d", what, account, seen[account]-1, seq)
+		}
+		if seq == seen[account] {
+			seen[account]++
+		}
+	}
+	for n := range accounts {
+		if account := strconv.Itoa(n); seen[account] != most || newest[account] != most-1 {
+			t.Errorf("%s: account %d: %d seen, the log ends with %d", what, n, seen[account], newest[account])
 		}
 	}
 }

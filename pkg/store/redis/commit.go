@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -23,6 +24,7 @@ var errBehind = errors.New("an earlier step of the shard has no outcome")
 // takes its number again, so that the server can tell.
 type pendingAttempt struct {
 	number uint64
+	token  string
 	digest [sha256.Size]byte
 }
 
@@ -111,28 +113,31 @@ func (s *Store) prepare(ctx context.Context, turns []*turn, steps []engine.Step)
 	if err != nil {
 		return err
 	}
+	made := strconv.FormatInt(time.Now().UnixMilli(), 10)
 	for _, t := range turns {
 		for _, a := range t.attempts {
 			a.encoded = encode(steps[a.step], s.keys.shards[t.shard], listed[t.shard])
-			a.number = t.state.numberFor(a.encoded)
-			a.token = s.process + ":" + strconv.FormatUint(a.number, 10)
+			if a.number, a.token = t.state.numberFor(a.encoded); a.token == "" {
+				a.token = s.process + ":" + strconv.FormatUint(a.number, 10) + ":" + made
+			}
 		}
 	}
 	return nil
 }
 
-// numberFor gives a repeated step the number that it had, and any other a new one.
-// Numbers grow in the order of sending: after the first difference nothing is a repeat.
-func (st *shardState) numberFor(e *encoder) uint64 {
+// numberFor gives a repeated step the number and the token that it had, and any other a
+// new number. Numbers grow in the order of sending: after the first difference nothing is a
+// repeat.
+func (st *shardState) numberFor(e *encoder) (number uint64, token string) {
 	if len(st.pending) > 0 {
 		if first := st.pending[0]; first.digest == e.digest() {
 			st.pending = st.pending[1:]
-			return first.number
+			return first.number, first.token
 		}
 		st.pending = nil
 	}
 	st.number++
-	return st.number
+	return st.number, ""
 }
 
 // listedTiers reads which tiers have listings, for the shards where an account is
@@ -225,17 +230,32 @@ func (s *Store) round(ctx context.Context, batch []*attempt, outcomes []engine.O
 
 // settle turns the script's answer into the outcome.
 func (a *attempt) settle(outcomes []engine.Outcome, reply string) error {
+	reply, appended, _ := strings.Cut(reply, " ")
 	answer, shared := strings.CutSuffix(reply, "!")
 	out := engine.Outcome{Shared: shared}
+	state := a.turn.state
+	behind := state.tail
+	if answer != "skip" {
+		state.tail = "" // unless this step tells
+	}
 	switch answer {
 	case "skip": // the step before has no outcome, or not the one hoped for: next round
 		return nil
 	case "ok", "done":
-		a.turn.state.token = a.token
+		state.token = a.token
 		if shared {
-			a.turn.state.token += "!"
+			state.token += "!"
 		}
 		out.Overwritten = shared && answer == "done"
+		switch {
+		case appended != "":
+			out.Appended = strings.Split(appended, " ")
+			if state.tail = out.Appended[len(out.Appended)-1]; !shared {
+				out.Behind = behind
+			}
+		case answer == "ok" && !shared && a.encoded.appends == 0:
+			state.tail = behind
+		}
 	case "moved":
 		out.Shared, out.Overwritten = true, true
 	case "stale":
@@ -256,6 +276,7 @@ func (a *attempt) settle(outcomes []engine.Outcome, reply string) error {
 // fail settles a without knowing whether it took effect.
 func (a *attempt) fail(outcomes []engine.Outcome, err error) {
 	a.settled, a.turn.disturbed = true, true
+	a.turn.state.tail = ""
 	outcomes[a.step] = engine.Outcome{Result: engine.Failed, Err: err}
 }
 
@@ -280,7 +301,7 @@ func (s *Store) end(turns []*turn, outcomes []engine.Outcome) {
 		var unknown []pendingAttempt
 		for _, a := range t.attempts {
 			if a.sent && outcomes[a.step].Result == engine.Failed {
-				unknown = append(unknown, pendingAttempt{a.number, a.encoded.digest()})
+				unknown = append(unknown, pendingAttempt{a.number, a.token, a.encoded.digest()})
 			}
 		}
 		t.state.pending = append(unknown, t.state.pending...)

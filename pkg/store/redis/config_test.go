@@ -107,7 +107,7 @@ func TestClassify(t *testing.T) {
 // TestAliasBuckets holds the function fixed: it is part of what is stored.
 func TestAliasBuckets(t *testing.T) {
 	t.Parallel()
-	k := newKeys("tm", 1, 64, "p")
+	k := newKeys("tm", 1, 64)
 	for domain, want := range map[string]int{"": 5, "acme.example": 51, "example.com": 38, "ü.example": 34} {
 		if got := k.aliasBucket(domain); got != want {
 			t.Errorf("%q: got bucket %d, want %d", domain, got, want)

@@ -107,9 +107,9 @@ func (g *generator) commit(sh shardKeys) ([]string, []any) {
 	account := g.pick("a", "b", "\x00\xff")
 	next := version()
 	e := &encoder{
-		keys: []string{sh.token, sh.prefix + "mark:p", sh.positions, sh.accounts, sh.profiles, sh.due, sh.outbox, sh.tiers, sh.tier("hot")},
+		keys: []string{sh.token, sh.marks, sh.positions, sh.accounts, sh.profiles, sh.due, sh.outbox, sh.tiers, sh.tier("hot")},
 		args: []any{
-			fmt.Sprint(g.IntN(1000)), g.pick("", "", "5"), g.pick("", "t1", "t2", "t1!"), g.pick("t1", "t2"), g.pick("", "1"),
+			fmt.Sprint(g.IntN(1000)), g.pick("", "", "5"), g.pick("", "p:1:1700000000000", "q:2:1700100000000", "p:1:1700000000000!"), g.pick("p:1:1700000000000", "q:2:1700100000000", "r:3:1700100000001"), g.pick("", "1"),
 			"1", "in/0", g.pick("0", "1", "2"), g.pick("0", "1", "2"),
 			"1", "1", account, next + "state", g.pick("gone", "b"), version() + version(),
 		},

@@ -29,7 +29,7 @@ const (
 
 const (
 	keyToken = iota + 1
-	keyMark
+	keyMarks
 	keyPositions
 	keyAccounts
 	keyProfiles
@@ -41,16 +41,18 @@ const (
 
 // encoder builds the KEYS and ARGV of one step.
 type encoder struct {
-	keys []string
-	args []any
+	keys    []string
+	args    []any
+	appends int // entries for the outbox
 }
 
 // encode lays a step out for commit.lua, with the header left empty. listed are
 // the tiers that have a listing in the shard; needed only where a step removes accounts.
 func encode(step engine.Step, k shardKeys, listed []string) *encoder {
 	e := &encoder{
-		keys: []string{k.token, k.mark, k.positions, k.accounts, k.profiles, k.due, k.outbox, k.tiers},
-		args: make([]any, headerSize, headerSize+8+3*len(step.Moves)+4*len(step.Writes)+8*len(step.Outbox)),
+		keys:    []string{k.token, k.marks, k.positions, k.accounts, k.profiles, k.due, k.outbox, k.tiers},
+		appends: len(step.Outbox),
+		args:    make([]any, headerSize, headerSize+8+3*len(step.Moves)+4*len(step.Writes)+8*len(step.Outbox)),
 	}
 	e.moves(step.Moves)
 	e.accounts(step.Writes)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
@@ -84,12 +85,14 @@ func (f *faults) lateOnes() int {
 }
 
 // deliver executes a copy of the i-th commit that was sent, as bytes that were
-// stuck on their way would be.
+// stuck on their way would be, and returns the answer without what it appended.
 func (f *faults) deliver(s *Store, i int) (string, error) {
 	f.mu.Lock()
 	args := f.copies[i]
 	f.mu.Unlock()
-	return s.client.Do(context.Background(), args...).Text()
+	reply, err := s.client.Do(context.Background(), args...).Text()
+	answer, _, _ := strings.Cut(reply, " ")
+	return answer, err
 }
 
 // miniConfig is for the in-process server, with a namespace of the test's own.

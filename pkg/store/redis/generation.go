@@ -96,7 +96,7 @@ func (s *Store) DropGeneration(ctx context.Context, generation int) error {
 	if err != nil {
 		return err
 	}
-	k := newKeys(s.cfg.Namespace, generation, shards, s.process)
+	k := newKeys(s.cfg.Namespace, generation, shards)
 	for i := range k.shards {
 		if err := s.dropShard(ctx, &k.shards[i]); err != nil {
 			return fmt.Errorf("drop shard %d of generation %d: %w", i, generation, err)
@@ -121,7 +121,7 @@ func (s *Store) Exists(ctx context.Context, generation int) (bool, error) {
 
 // shardsOf is how many shards a generation was made with, 0 where there is none.
 func (s *Store) shardsOf(ctx context.Context, generation int) (shards int, err error) {
-	k := newKeys(s.cfg.Namespace, generation, 0, s.process)
+	k := newKeys(s.cfg.Namespace, generation, 0)
 	err = s.try(ctx, "read the namespace", func() (err error) {
 		shards, err = s.client.HGet(ctx, k.meta(), "shards").Int()
 		if errors.Is(err, goredis.Nil) {
@@ -141,7 +141,7 @@ func (s *Store) dropShard(ctx context.Context, k *shardKeys) error {
 	if err != nil {
 		return err
 	}
-	names := []string{k.token, k.positions, k.accounts, k.profiles, k.due, k.outbox, k.lease, k.aliases}
+	names := []string{k.token, k.marks, k.positions, k.accounts, k.profiles, k.due, k.outbox, k.lease, k.aliases}
 	now := period(time.Now())
 	names = append(names, k.users(now), k.users(now-1))
 	for _, tier := range tiers {

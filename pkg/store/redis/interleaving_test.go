@@ -207,6 +207,41 @@ var interleavings = map[string]func(scene){
 		c.late(0, "done!")
 		c.outbox("1", "2")
 	},
+	"what is told of the outbox: its own entries, and behind which, where nothing lies between": func(c scene) {
+		last := func() string {
+			entries, err := c.b.Outbox(c.t.Context(), 0, "", 100)
+			if err != nil || len(entries) == 0 {
+				c.t.Fatalf("got %d entries, %v", len(entries), err)
+			}
+			return entries[len(entries)-1].ID
+		}
+		appends := func(what, behind string, step engine.Step) {
+			c.t.Helper()
+			out := c.commit(c.a, step, engine.OK)
+			if len(out.Appended) == 0 || out.Appended[len(out.Appended)-1] != last() || out.Behind != behind {
+				c.t.Errorf("%s: got %v behind %q, want those up to %q behind %q", what, out.Appended, out.Behind, last(), behind)
+			}
+		}
+		two := say("2")
+		two.Outbox = append(two.Outbox, engine.Message{Account: "a", Value: []byte("3")})
+		appends("the first commit of all", "", say("1"))
+		appends("two more", last(), two)
+		c.commit(c.a, engine.Step{Moves: []engine.Move{moved(0, 1)}}, engine.OK)
+		appends("behind a commit without messages", last(), say("4"))
+		c.commit(c.b, say("5"), engine.OK)
+		appends("behind another process", "", say("6"))
+		appends("then", last(), say("7"))
+		c.faults.plan(lostReply)
+		if out := c.commit(c.a, say("8"), engine.OK); out.Appended != nil {
+			c.t.Errorf("got %v from a repeat", out.Appended)
+		}
+		appends("behind a repeat", "", say("9"))
+		c.commit(c.b, engine.Step{Moves: []engine.Move{moved(1, 2)}}, engine.OK)
+		c.commit(c.a, engine.Step{Moves: []engine.Move{moved(2, 3)}}, engine.OK)
+		appends("behind another process that was met before", "", say("10"))
+		c.commit(c.a, engine.Step{Moves: []engine.Move{moved(0, 1)}}, engine.Stale)
+		appends("behind a step that was refused", "", say("11"))
+	},
 }
 
 func TestInterleavings(t *testing.T) {

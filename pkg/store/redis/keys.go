@@ -21,7 +21,7 @@ type keys struct {
 type shardKeys struct {
 	prefix    string
 	token     string // string: who committed last
-	mark      string // string: this process's last commit here; expires
+	marks     string // hash: process → number and instant of its last commit here, of those that were overtaken
 	positions string // hash: topic/partition → next offset
 	accounts  string // hash: account → version (8 bytes) and state
 	profiles  string // hash: account → profile
@@ -34,7 +34,7 @@ type shardKeys struct {
 
 // newKeys names the keys of a generation. The first has the namespace to itself;
 // of the others the number is part of the names.
-func newKeys(base string, generation, shards int, process string) keys {
+func newKeys(base string, generation, shards int) keys {
 	namespace := base
 	if generation > 1 {
 		namespace = fmt.Sprintf("%s:g%d", base, generation)
@@ -43,7 +43,7 @@ func newKeys(base string, generation, shards int, process string) keys {
 	for i := range k.shards {
 		p := fmt.Sprintf("%s:{%03d}:", namespace, i)
 		k.shards[i] = shardKeys{
-			prefix: p, token: p + "token", mark: p + "mark:" + process,
+			prefix: p, token: p + "token", marks: p + "marks",
 			positions: p + "positions", accounts: p + "accounts", profiles: p + "profiles",
 			due: p + "due", outbox: p + "outbox", tiers: p + "tiers", lease: p + "lease", aliases: p + "aliases",
 		}

@@ -77,12 +77,8 @@ func (s *Store) serverTime(ctx context.Context) int64 {
 	return micros / 1000
 }
 
-// markLife is how long a mark lasts after its commit; commit.lua sets it.
-const markLife = 24 * time.Hour
-
-// Stored is how long ago a step took effect last, in milliseconds; false where none did
-// for a day. A shard's token names who committed last, and that one's mark expires a day
-// after its last commit.
+// Stored is how long ago a step took effect last, in milliseconds, by the clock of who
+// made it; false where none did. A shard's token names who committed last, and when.
 func (s *Store) Stored(ctx context.Context) (ago int64, known bool, err error) {
 	tokens := make([]*goredis.StringCmd, s.Shards())
 	err = s.pipe(ctx, "look at tokens", func(p goredis.Pipeliner) {
@@ -93,22 +89,15 @@ func (s *Store) Stored(ctx context.Context) (ago int64, known bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	lives := make([]*goredis.DurationCmd, s.Shards())
-	err = s.pipe(ctx, "look at marks", func(p goredis.Pipeliner) {
-		for i, token := range tokens {
-			if process, _, ok := strings.Cut(token.Val(), ":"); ok {
-				lives[i] = p.PTTL(ctx, s.keys.shards[i].prefix+"mark:"+process)
-			}
-		}
-	})
-	if err != nil {
-		return 0, false, err
-	}
-	left := time.Duration(0)
-	for _, life := range lives {
-		if life != nil {
-			left = max(left, life.Val())
+	latest := int64(0)
+	for _, token := range tokens {
+		if part := strings.Split(strings.TrimSuffix(token.Val(), "!"), ":"); len(part) == 3 {
+			made, _ := strconv.ParseInt(part[2], 10, 64) // 0 is none
+			latest = max(latest, made)
 		}
 	}
-	return (markLife - left).Milliseconds(), left > 0, nil
+	if latest == 0 {
+		return 0, false, nil
+	}
+	return max(s.serverTime(ctx)-latest, 0), true, nil
 }

@@ -73,7 +73,7 @@ func (s *Store) choose(ctx context.Context) error {
 			shards = stored
 		}
 	}
-	s.keys = newKeys(s.cfg.Namespace, generation, shards, s.process)
+	s.keys = newKeys(s.cfg.Namespace, generation, shards)
 	s.states = make([]shardState, shards)
 	return nil
 }

@@ -162,6 +162,9 @@ type shardState struct {
 	number uint64
 	// token is what our last commit left in the shard; "" before the first.
 	token string
+	// tail is the entry that our last commit left at the end of the outbox; "" where that
+	// is not known.
+	tail string
 	// check asks the script to compare versions even where the token is ours: the
 	// last call met someone else or failed, so that steps that were prepared before
 	// its outcome was known may rest on old records.

@@ -1,0 +1,87 @@
+package redis_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+
+	"tidemark/deploy/testenv"
+	"tidemark/pkg/engine"
+	"tidemark/pkg/store/redis"
+)
+
+// BenchmarkCommitSteps is what one step of a shard costs, by how many accounts it has: as
+// live at 10,000 events/s (one or two), and while catching up.
+func BenchmarkCommitSteps(b *testing.B) {
+	for _, accounts := range []int{1, 2, 300} {
+		b.Run(fmt.Sprint(accounts), func(b *testing.B) { commitSteps(b, accounts) })
+	}
+}
+
+func commitSteps(b *testing.B, accounts int) {
+	server := testenv.StartRedisFor(b)
+	cfg := redis.DefaultConfig()
+	cfg.Addrs = []string{server.Addr()}
+	s, err := redis.Open(b.Context(), cfg, zerolog.Nop())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			b.Error(err)
+		}
+	}()
+	steps := make([]engine.Step, s.Shards())
+	for shard := range steps {
+		steps[shard].Shard = shard
+		for i := range accounts {
+			steps[shard].Writes = append(steps[shard].Writes, engine.Write{
+				Account: fmt.Sprintf("account-%d-%d.example", shard, i), State: make([]byte, 120), Due: int64(1_700_000_000_000 + i),
+			})
+		}
+	}
+	in := []engine.Partition{{Topic: "in"}, {Topic: "in", ID: 1}}
+	was := uint64(0)
+	round := func() {
+		for shard := range steps {
+			steps[shard].Moves = steps[shard].Moves[:0]
+			for _, p := range in {
+				steps[shard].Moves = append(steps[shard].Moves, engine.Move{Partition: p, From: int64(was), To: int64(was) + 1})
+			}
+			for i := range steps[shard].Writes {
+				steps[shard].Writes[i].Was = was
+			}
+		}
+		for _, out := range s.Commit(b.Context(), steps) {
+			if out.Result != engine.OK {
+				b.Fatalf("got result %d (%v), want OK", out.Result, out.Err)
+			}
+		}
+		was++
+	}
+	round()
+	before := evalMicros(b, server.Addr())
+	for b.Loop() {
+		round()
+	}
+	b.ReportMetric((evalMicros(b, server.Addr())-before)/float64(b.N*len(steps)), "redis-µs/step")
+}
+
+// evalMicros is how long the server has run scripts in all.
+func evalMicros(b *testing.B, addr string) float64 {
+	c := goredis.NewClient(&goredis.Options{Addr: addr})
+	stats, err := c.Info(b.Context(), "commandstats").Result()
+	if err := errors.Join(err, c.Close()); err != nil {
+		b.Fatal(err)
+	}
+	var calls, micros float64
+	_, rest, _ := strings.Cut(stats, "cmdstat_evalsha:")
+	if _, err := fmt.Sscanf(rest, "calls=%g,usec=%g,", &calls, &micros); err != nil {
+		b.Fatal(err)
+	}
+	return micros
+}
