@@ -23,6 +23,8 @@ type part struct {
 	// known is, by shard, the entry up to which the outbox is published. Where it is
 	// missing the outbox has to be read.
 	known map[int]string
+	held  []int // shards that were owned at the latest poll
+	calm  int   // polls since something happened
 }
 
 // shard is what the relay remembers of a shard with entries.
@@ -65,11 +67,30 @@ func (p *part) run(ctx, work context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-p.woken.signal:
+			p.calm = 0
 		case <-poll.C:
-			_ = p.look(ctx)
+			if p.looks() && p.look(ctx) != nil {
+				p.calm = 0
+			}
 		}
 	}
 }
+
+// looks reports whether a poll is to look. Where all was published and no shard came or
+// went, most are left out: who commits wakes the relay, and only what a crash left is found
+// by looking.
+func (p *part) looks() bool {
+	owned := p.ownedNow()
+	if len(p.shards) > 0 || !slices.Equal(owned, p.held) {
+		p.calm = 0
+	}
+	p.held = owned
+	p.calm++
+	return p.calm%calmPolls == 1
+}
+
+// calmPolls is how many polls go by for one look while all is calm.
+const calmPolls = 5
 
 // drain relays until all outboxes are empty or ctx ends.
 func (p *part) drain(ctx context.Context) error {
@@ -115,12 +136,7 @@ func (p *part) settling() bool {
 func (p *part) look(ctx context.Context) error {
 	p.learn(ctx)
 	busy := p.trims.shards()
-	var owned []int
-	for n := p.index; n < p.r.config.Shards; n += len(p.r.parts) {
-		if p.r.config.Owns(n) {
-			owned = append(owned, n)
-		}
-	}
+	owned := p.ownedNow()
 	var pending []int
 	if len(owned) > 0 {
 		var err error
@@ -141,6 +157,15 @@ func (p *part) look(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (p *part) ownedNow() (owned []int) {
+	for n := p.index; n < p.r.config.Shards; n += len(p.r.parts) {
+		if p.r.config.Owns(n) {
+			owned = append(owned, n)
+		}
+	}
+	return owned
 }
 
 // learn takes note of how trimming went that nobody waited for.

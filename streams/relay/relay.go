@@ -86,7 +86,8 @@ type Config struct {
 	Shards int
 	// Owns tells whether this process relays a shard now. It must not block.
 	Owns func(shard int) bool
-	// Poll is how often shards are looked at that nobody woke the relay for.
+	// Poll is how often shards are looked at that nobody woke the relay for. Where nothing
+	// happens for some polls, only every fifth of them looks.
 	Poll time.Duration
 	// Batch is the most entries that are read from one shard at a time.
 	Batch int

@@ -66,6 +66,16 @@ func TestPollFindsWhatNobodyWokeFor(t *testing.T) {
 		pass(DefaultPoll)
 		synctest.Wait()
 		wantLogs(t, p, "a=1")
+		o.add(2, "b", "1")
+		pass(calmPolls * DefaultPoll) // all was calm
+		synctest.Wait()
+		wantLogs(t, p, "a=1", "b=1")
+		looks := o.looked()
+		pass(10 * calmPolls * DefaultPoll)
+		synctest.Wait()
+		if n := o.looked() - looks; n > 11 {
+			t.Errorf("%d looks in %d polls", n, 10*calmPolls)
+		}
 		stop()
 	})
 }

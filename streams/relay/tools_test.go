@@ -27,6 +27,7 @@ type boxes struct {
 	entries map[int][]Entry
 	fail    func(stage string, shard int) error
 	limits  []int
+	looks   int
 	tails   map[int]string // by shard, the last entry of the writer that hands over
 	hold    func()         // is called before a trim, if not nil
 }
@@ -56,6 +57,13 @@ func (b *boxes) left() int {
 		n += len(entries)
 	}
 	return n
+}
+
+// looked is how often the relay looked.
+func (b *boxes) looked() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.looks
 }
 
 func (b *boxes) broken(stage string, shard int) error {
@@ -97,6 +105,7 @@ func (b *boxes) Trim(_ context.Context, shard int, ids []string) error {
 func (b *boxes) PendingShards(_ context.Context, shards []int) ([]int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.looks++
 	if err := b.broken(stageLook, -1); err != nil {
 		return nil, err
 	}
