@@ -13,6 +13,7 @@ import (
 
 	"tidemark/pkg/engine"
 	"tidemark/pkg/failpoint"
+	"tidemark/pkg/store"
 )
 
 // errBehind is the cause of a step that was not tried because one before it in
@@ -90,6 +91,10 @@ func (s *Store) begin(steps []engine.Step, outcomes []engine.Outcome) []*turn {
 			outcomes[i] = engine.Outcome{Result: engine.Failed, Err: fmt.Errorf("commit: %w", err)}
 			continue
 		}
+		if err := store.CheckStep(step); err != nil {
+			outcomes[i] = engine.Outcome{Result: engine.Failed, Err: &Error{Op: "commit", Class: Other, Err: err}}
+			continue
+		}
 		t := byShard[step.Shard]
 		if t == nil {
 			t = &turn{shard: step.Shard, state: &s.states[step.Shard]}
@@ -107,13 +112,16 @@ func (s *Store) begin(steps []engine.Step, outcomes []engine.Outcome) []*turn {
 
 // prepare encodes the steps and numbers them.
 func (s *Store) prepare(ctx context.Context, turns []*turn, steps []engine.Step) error {
+	if err := s.upToDate(ctx); err != nil {
+		return err
+	}
 	listed, err := s.listedTiers(ctx, steps)
 	if err != nil {
 		return err
 	}
 	for _, t := range turns {
 		for _, a := range t.attempts {
-			a.encoded = encode(steps[a.step], s.keys.shards[t.shard], listed[t.shard])
+			a.encoded = encode(steps[a.step], s.keys.shards[t.shard], t.state.known(), listed[t.shard])
 			a.number = t.state.numberFor(a.encoded)
 			a.token = s.process + ":" + strconv.FormatUint(a.number, 10)
 		}
