@@ -26,7 +26,7 @@ func (s *Store) Due(ctx context.Context, shards []int, upTo int64, limit int) ([
 	}
 	out, passed := make([]engine.DueList, len(shards)), make([][]place, len(shards))
 	for i := range looks {
-		out[i], passed[i] = looks[i].list(upTo, limit), looks[i].passed()
+		out[i], passed[i] = looks[i].list(limit), looks[i].passed()
 	}
 	return out, s.settle(ctx, shards, passed)
 }
@@ -34,7 +34,8 @@ func (s *Store) Due(ctx context.Context, shards []int, upTo int64, limit int) ([
 // look is what is known of a shard's due accounts.
 type look struct {
 	places []dated
-	found  []*goredis.ZSliceCmd // by place, its first accounts
+	found  []*goredis.ZSliceCmd // by place, the first accounts that are due
+	later  []*goredis.ZSliceCmd // and the first that is not
 	each   int                  // so many, and one more
 	// left is an instant before which nothing is due of what was not read.
 	left int64
@@ -69,7 +70,7 @@ func (s *Store) lookAtPlaces(ctx context.Context, shards []int, upTo int64, limi
 	}
 	err = s.pipe(ctx, "read due accounts", func(p goredis.Pipeliner) {
 		for i := range out {
-			out[i].ask(ctx, p, s.keys.shards[shards[i]])
+			out[i].ask(ctx, p, s.keys.shards[shards[i]], strconv.FormatInt(upTo, 10))
 		}
 	})
 	return out, err
@@ -105,17 +106,21 @@ func (s *Store) firstPlaces(ctx context.Context, shards []int, limit int) ([][]d
 	return out, nil
 }
 
-func (l *look) ask(ctx context.Context, p goredis.Pipeliner, k shardKeys) {
-	l.found = make([]*goredis.ZSliceCmd, len(l.places))
+func (l *look) ask(ctx context.Context, p goredis.Pipeliner, k shardKeys, upTo string) {
+	l.found, l.later = make([]*goredis.ZSliceCmd, len(l.places)), make([]*goredis.ZSliceCmd, len(l.places))
 	for i, d := range l.places {
-		l.found[i] = p.ZRangeWithScores(ctx, k.in(d.place), 0, int64(l.each))
+		key := k.in(d.place)
+		l.found[i] = p.ZRangeArgsWithScores(ctx, goredis.ZRangeArgs{Key: key, ByScore: true, Start: "-inf", Stop: upTo, Count: int64(l.each + 1)})
+		l.later[i] = p.ZRangeArgsWithScores(ctx, goredis.ZRangeArgs{Key: key, ByScore: true, Start: "(" + upTo, Stop: "+inf", Count: 1})
 	}
 }
 
 // first is the earliest due instant of the i-th place.
 func (l *look) first(i int) int64 {
-	if found := l.found[i].Val(); len(found) > 0 {
-		return dueOf(found[0])
+	for _, reply := range []*goredis.ZSliceCmd{l.found[i], l.later[i]} {
+		if found := reply.Val(); len(found) > 0 {
+			return dueOf(found[0])
+		}
 	}
 	return engine.NoDue
 }
@@ -131,18 +136,21 @@ func (l *look) passed() (out []place) {
 }
 
 // list is what is due by upTo, as far as it is sure that nothing of what was not read is earlier.
-func (l *look) list(upTo int64, limit int) engine.DueList {
+func (l *look) list(limit int) engine.DueList {
 	var due []engine.Due
 	left := l.left
 	for i, found := range l.found {
 		for n, z := range found.Val() {
 			at := dueOf(z)
-			if at > upTo || at == engine.NoDue || n == l.each {
+			if n == l.each {
 				left = min(left, at)
 				break
 			}
 			account, _ := z.Member.(string)
 			due = append(due, engine.Due{Account: account, At: at, Tier: l.places[i].tier})
+		}
+		for _, z := range l.later[i].Val() {
+			left = min(left, dueOf(z))
 		}
 	}
 	slices.SortFunc(due, func(a, b engine.Due) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Account, b.Account)) })
