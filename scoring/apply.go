@@ -167,7 +167,7 @@ func (m *Model) applyEvent(a *Account, e *Event, out *Outcome) {
 }
 
 func (m *Model) repeated(a *Account, e *Event, out *Outcome) bool {
-	dup, forgotten := a.seen(Identity(e.Source, e.ID), e.Arrived)
+	dup, forgotten := a.seen(fingerprint(Identity(e.Source, e.ID)), e.Arrived)
 	out.Forgotten.Identities += forgotten
 	if dup {
 		out.Effect = Duplicate
@@ -248,9 +248,9 @@ func (m *Model) who(c *Contact) uint64 {
 	case c == nil:
 		return 0
 	case c.ID != "":
-		return m.person(c.ID)
+		return fingerprint(m.person(c.ID))
 	case c.Email != "":
-		return m.person(strings.ToLower(c.Email))
+		return fingerprint(m.person(strings.ToLower(c.Email)))
 	}
 	return 0
 }
@@ -287,7 +287,7 @@ func (m *Model) applyErasure(a *Account, e *Event, out *Outcome) {
 	}
 	m.enter(a, e.Time, out)
 	for _, identity := range e.Erased {
-		a.forget(m.person(identity))
+		a.forget(fingerprint(m.person(identity)))
 	}
 	a.quiet.stir()
 	m.evaluate(a, because(CauseErasure), out)

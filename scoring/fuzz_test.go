@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"tidemark/scoring"
@@ -19,6 +21,13 @@ func FuzzUnpack(f *testing.F) {
 		f.Add(plain.Pack(nil, live(f, plain, name)))
 	}
 	f.Add(m.Pack(nil, live(f, m, "held")))
+	for _, file := range goldenStates(f) {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		a, err := m.Unpack(data)
 		if err != nil {
@@ -70,6 +79,15 @@ func FuzzEventOrder(f *testing.F) {
 			t.Errorf("score %v, in another order %v", want, got)
 		}
 	})
+}
+
+// goldenStates are the files of all layouts that were ever released.
+func goldenStates(t testing.TB) []string {
+	files, err := filepath.Glob(filepath.Join("testdata", "state", "*.bin"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden states (%v)", err)
+	}
+	return files
 }
 
 func pickByte(b byte, from ...string) string { return from[int(b)%len(from)] }

@@ -313,14 +313,13 @@ func (s *Estate) form() byte {
 	return anEstate
 }
 
-// packMerged writes what is left of a merged account behind its seq.
-func (m *Model) packMerged(dst []byte, a *Account) []byte {
-	p := packer{b: dst}
+// merged writes what is left of a merged account.
+func (p *packer) merged(m *Model, a *Account) {
 	p.text(a.into)
 	form, s := a.estate.form(), a.estate
 	p.b = append(p.b, form)
 	if form == noEstate {
-		return p.b
+		return
 	}
 	p.hash(s.id)
 	if form != plainEstate {
@@ -328,16 +327,15 @@ func (m *Model) packMerged(dst []byte, a *Account) []byte {
 		p.hashes(s.account.taken)
 	}
 	if form == blankEstate {
-		return p.b
+		return
 	}
 	p.b = binary.AppendVarint(p.b, s.watermark)
 	p.text(s.cause.ID)
 	p.text(s.cause.Source)
 	p.text(s.cause.Type)
-	p.clock = s.account.Clock
-	p.body(m, &s.account)
-	p.holds(m.names, &s.account)
-	return p.b
+	left := s.account
+	left.taken = nil
+	p.body(m, &left)
 }
 
 func (u *unpacker) merged(a *Account, names *Names) {
@@ -359,8 +357,17 @@ func (u *unpacker) merged(a *Account, names *Names) {
 	s.watermark = u.varint()
 	s.cause = Cause{Kind: CauseMerge, ID: u.text(), Source: u.text(), Type: u.text()}
 	s.account.Begun = true
-	u.body(&s.account, names)
-	u.holds(&s.account, names)
+	if u.old {
+		u.wideBody(&s.account, names)
+		u.holds(&s.account, names)
+		return
+	}
+	taken := s.account.taken
+	has := u.byte()
+	u.failed = u.failed || has >= isMerged
+	u.body(&s.account, names, has)
+	u.failed = u.failed || has&hasHolds != 0 && len(s.account.taken) > 0
+	s.account.taken = taken
 }
 
 func (p *packer) hashes(all []uint64) {

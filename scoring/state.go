@@ -11,8 +11,8 @@ import (
 
 // Layout is the newest version of the packed state that this program writes. Older
 // layouts stay readable; a newer one is refused. Each account is written in the oldest
-// that can say all of it: 2 where something is held, or it was merged or took an estate.
-const Layout = 2
+// of the two that can say all of it: 1 where nothing but the seq is left, else the newest.
+const Layout = 3
 
 const plainLayout = 1
 
@@ -23,81 +23,118 @@ var ErrNewerLayout = errors.New("the state was written by a newer version of tid
 // errBroken is what Unpack finds in bytes that no version wrote.
 var errBroken = errors.New("broken state")
 
-// Pack appends the account's state, its profile left out, to dst. Instants are
-// written as distances from the clock, which keeps them short.
+// What stands behind the seq since layout 3: which parts follow, or what kind of account
+// it is that has none of them.
+const (
+	hasTier = 1 << iota
+	hasLeft
+	hasSurges
+	hasPeople
+	hasOnce
+	hasDays
+	hasHolds                // and the estates that it took
+	isMerged                // alone: it went into another
+	isHeir   = isMerged | 1 // it took estates and never began
+)
+
+// Pack appends the account's state, its profile left out, to dst. What can be said by
+// what was said before is: instants by others and by the clock, people by their number.
 func (m *Model) Pack(dst []byte, a *Account) []byte {
-	layout := a.layout()
-	dst = append(dst, layout)
-	dst = binary.AppendUvarint(dst, a.Seq)
+	if !a.Begun && a.into == "" && len(a.taken) == 0 {
+		return append(binary.AppendUvarint(append(dst, plainLayout), a.Seq), 0)
+	}
+	p := packer{b: binary.AppendUvarint(append(dst, Layout), a.Seq)}
 	switch {
 	case a.into != "":
-		return m.packMerged(append(dst, 2), a)
-	case !a.Begun && len(a.taken) > 0:
-		p := packer{b: append(dst, 3)}
-		p.hashes(a.taken)
-		return p.b
+		p.b = append(p.b, isMerged)
+		p.merged(m, a)
 	case !a.Begun:
-		return append(dst, 0)
-	}
-	p := packer{append(dst, 1), a.Clock}
-	p.body(m, a)
-	if layout > plainLayout {
-		p.holds(m.names, a)
+		p.b = append(p.b, isHeir)
 		p.hashes(a.taken)
+	default:
+		p.body(m, a)
 	}
 	return p.b
-}
-
-// layout is the oldest that can say all of the account.
-func (a *Account) layout() byte {
-	if a.into != "" || len(a.taken) > 0 || a.Begun && len(a.held)+len(a.suspects) > 0 {
-		return Layout
-	}
-	return plainLayout
 }
 
 type packer struct {
 	b     []byte
 	clock int64
+	sums  []sum // by which instants are said
 }
 
 // body writes all that an account is but for its seq.
 func (p *packer) body(m *Model, a *Account) {
-	p.b = binary.AppendVarint(p.b, a.Clock)
-	p.tier(a)
+	has := a.parts()
+	p.b = binary.AppendVarint(append(p.b, has), a.Clock)
+	p.clock, p.sums = a.Clock, a.sums
 	p.count(len(a.sums))
 	for _, s := range a.sums {
-		p.number(s.number)
-		p.float(s.x)
-		p.instant(s.at)
+		p.figure(s.number, s.x)
+		p.b = binary.AppendUvarint(p.b, uint64(a.Clock-s.at))
 	}
-	p.count(len(a.surges))
-	for _, s := range a.surges {
-		p.number(s.number)
-		p.float(s.short)
-		p.float(s.long)
-		p.instant(s.at)
+	if has&hasTier != 0 {
+		p.number(a.tier)
+		p.shared(a.entered)
 	}
-	p.count(len(a.people))
-	for _, x := range a.people {
-		p.hash(x.who)
-		p.instant(x.at)
-		p.role(m.names, x.role)
-	}
-	p.count(len(a.once))
-	for _, x := range a.once {
-		p.number(x.signal)
-		p.hash(x.who)
-		p.instant(x.end)
-	}
-	p.count(len(a.days))
-	for _, d := range a.days {
-		p.b = binary.AppendVarint(p.b, d.number)
-		p.count(len(d.ids))
-		for _, id := range d.ids {
-			p.hash(id)
+	if has&hasLeft != 0 {
+		p.count(len(a.left))
+		for _, l := range a.left {
+			p.number(l.tier)
+			p.shared(l.at)
 		}
 	}
+	if has&hasSurges != 0 {
+		p.count(len(a.surges))
+		for _, s := range a.surges {
+			p.figure(s.number, s.short)
+			p.figure(0, s.long)
+			p.shared(s.at)
+		}
+	}
+	if has&hasPeople != 0 {
+		p.count(len(a.people))
+		for _, x := range a.people {
+			p.short5(x.who)
+			p.shared(x.at)
+			p.role(m.names, x.role)
+		}
+	}
+	if has&hasOnce != 0 {
+		p.count(len(a.once))
+		for _, x := range a.once {
+			p.number(x.signal)
+			p.one(a.people, x.who)
+			p.end(x.end)
+		}
+	}
+	if has&hasDays != 0 {
+		p.count(len(a.days))
+		for _, d := range a.days {
+			p.b = binary.AppendVarint(p.b, d.number-floorDiv(a.Clock, Day))
+			p.count(len(d.ids))
+			for _, id := range d.ids {
+				p.short5(id)
+			}
+		}
+	}
+	if has&hasHolds != 0 {
+		p.holds(m.names, a)
+		p.hashes(a.taken)
+	}
+}
+
+// parts are what there is to write of an account beside its clock and its sums.
+func (a *Account) parts() (has byte) {
+	for i, there := range [...]bool{
+		a.tiered, a.tiered && len(a.left) > 0, len(a.surges) > 0, len(a.people) > 0, len(a.once) > 0, len(a.days) > 0,
+		len(a.held)+len(a.suspects)+len(a.taken) > 0,
+	} {
+		if there {
+			has |= 1 << i
+		}
+	}
+	return has
 }
 
 func (p *packer) count(n int)      { p.b = binary.AppendUvarint(p.b, uint64(n)) }
@@ -114,20 +151,6 @@ func (p *packer) flag(yes bool) bool {
 		p.b = append(p.b, 0)
 	}
 	return yes
-}
-
-// tier writes the tier, when it was entered, and the latest departures.
-func (p *packer) tier(a *Account) {
-	if !p.flag(a.tiered) {
-		return
-	}
-	p.number(a.tier)
-	p.instant(a.entered)
-	p.count(len(a.left))
-	for _, l := range a.left {
-		p.number(l.tier)
-		p.instant(l.at)
-	}
 }
 
 // role writes a known role as its number + 1, another as 0 and its text.
@@ -160,20 +183,10 @@ func (m *Model) unpack(a *Account, data []byte) error {
 		return errBroken
 	}
 	a.Seq = u.uvarint()
-	switch begun := u.byte(); {
-	case begun == 1:
-		a.Begun = true
-		u.body(a, m.names)
-		if layout > plainLayout {
-			u.holds(a, m.names)
-			a.taken = u.hashes(a.taken)
-		}
-	case begun == 2 && layout > plainLayout:
-		u.merged(a, m.names)
-	case begun == 3 && layout > plainLayout:
-		a.taken = u.hashes(a.taken)
-	case begun != 0:
-		u.failed = true
+	if u.old = layout <= lastWide; u.old {
+		u.wide(a, m.names, layout)
+	} else {
+		u.account(a, m.names)
 	}
 	if u.failed || len(u.b) > 0 {
 		return errBroken
@@ -184,24 +197,62 @@ func (m *Model) unpack(a *Account, data []byte) error {
 type unpacker struct {
 	b      []byte
 	clock  int64
+	sums   []sum
+	old    bool // a layout before 3
 	failed bool
 }
 
-func (u *unpacker) body(a *Account, names *Names) {
+func (u *unpacker) account(a *Account, names *Names) {
+	switch has := u.byte(); {
+	case has < isMerged:
+		a.Begun = true
+		u.body(a, names, has)
+	case has == isMerged:
+		u.merged(a, names)
+	case has == isHeir:
+		a.taken = u.hashes(a.taken)
+	default:
+		u.failed = true
+	}
+}
+
+func (u *unpacker) body(a *Account, names *Names, has byte) {
 	a.Clock = u.varint()
 	u.clock = a.Clock
-	if a.tiered = u.flag(); a.tiered {
-		a.tier, a.entered = u.number(), u.instant()
-		a.left = list(u, a.left, 2, func(x *leave) { x.tier, x.at = u.number(), u.instant() })
-	}
-	a.sums = list(u, a.sums, 10, func(x *sum) { x.number, x.x, x.at = u.number(), u.float(), u.instant() })
-	a.surges = list(u, a.surges, 18, func(x *pair) { x.number, x.short, x.long, x.at = u.number(), u.float(), u.float(), u.instant() })
-	a.people = list(u, a.people, 10, func(x *person) { x.who, x.at, x.role = u.hash(), u.instant(), u.role(names) })
-	a.once = list(u, a.once, 10, func(x *mark) { x.signal, x.who, x.end = u.number(), u.hash(), u.instant() })
-	a.days = list(u, a.days, 2, func(x *day) {
-		x.number = u.varint()
-		x.ids = list(u, x.ids, 8, func(id *uint64) { *id = u.hash() })
+	a.sums = list(u, a.sums, 3, func(x *sum) {
+		x.number, x.x = u.figure()
+		x.at = u.clock - int64(u.uvarint())
 	})
+	u.sums = a.sums
+	if a.tiered = has&hasTier != 0; a.tiered {
+		a.tier, a.entered = u.number(), u.shared()
+	}
+	if has&hasLeft != 0 {
+		a.left = list(u, a.left, 2, func(x *leave) { x.tier, x.at = u.number(), u.shared() })
+	}
+	if has&hasSurges != 0 {
+		a.surges = list(u, a.surges, 5, func(x *pair) {
+			x.number, x.short = u.figure()
+			_, x.long = u.figure()
+			x.at = u.shared()
+		})
+	}
+	if has&hasPeople != 0 {
+		a.people = list(u, a.people, 7, func(x *person) { x.who, x.at, x.role = u.short5(), u.shared(), u.role(names) })
+	}
+	if has&hasOnce != 0 {
+		a.once = list(u, a.once, 3, func(x *mark) { x.signal, x.who, x.end = u.number(), u.one(a.people), u.end() })
+	}
+	if has&hasDays != 0 {
+		a.days = list(u, a.days, 2, func(x *day) {
+			x.number = floorDiv(u.clock, Day) + u.varint()
+			x.ids = list(u, x.ids, 5, func(id *uint64) { *id = u.short5() })
+		})
+	}
+	if has&hasHolds != 0 {
+		u.holds(a, names)
+		a.taken = u.hashes(a.taken)
+	}
 }
 
 // list reads a count and that many values of at least size bytes each, so that a

@@ -9,7 +9,7 @@ import (
 func (p *packer) holds(names *Names, a *Account) {
 	p.count(len(a.held))
 	for _, h := range a.held {
-		p.hash(h.who)
+		p.short5(h.who)
 		p.number(h.signal)
 		if p.flag(h.end != never) {
 			p.instant(h.end)
@@ -20,7 +20,7 @@ func (p *packer) holds(names *Names, a *Account) {
 	p.count(len(a.suspects))
 	for i := range a.suspects {
 		s := &a.suspects[i]
-		p.hash(s.who)
+		p.short5(s.who)
 		if p.flag(s.acted) {
 			p.instant(s.at)
 			p.role(names, s.role)
@@ -47,15 +47,15 @@ func (p *packer) click(names *Names, c *click) {
 }
 
 func (u *unpacker) holds(a *Account, names *Names) {
-	a.held = list(u, a.held, 19, func(h *held) {
-		*h = held{who: u.hash(), signal: u.number(), end: never}
+	a.held = list(u, a.held, 16, func(h *held) {
+		*h = held{who: u.person(), signal: u.number(), end: never}
 		if u.flag() {
 			h.end = u.instant()
 		}
 		h.x, h.at = u.float(), u.instant()
 	})
-	a.suspects = list(u, a.suspects, 10, func(s *suspect) {
-		*s = suspect{who: u.hash()}
+	a.suspects = list(u, a.suspects, 7, func(s *suspect) {
+		*s = suspect{who: u.person()}
 		if s.acted = u.flag(); s.acted {
 			s.at, s.role = u.instant(), u.role(names)
 		}

@@ -214,7 +214,7 @@ func (d *demo) greet(http string) {
 		fmt.Sprintf("  kcat -b %s -C -t %s -e -q -f '%%k: %%s\\n'", kafka, topics.AccountTiers),
 		fmt.Sprintf("  kcat -b %s -C -t %s -e -q -f '%%h\\n%%s\\n'", kafka, topics.DeadLetters),
 		fmt.Sprintf("  %s hgetall %s:meta", cli, d.cfg.Namespace),
-		fmt.Sprintf("  %s zrange '%s:due' 0 -1 withscores", cli, shard),
+		fmt.Sprintf("  %s zrange '%s:next' 0 -1 withscores", cli, shard),
 		fmt.Sprintf("  curl http://%s/metrics", http),
 		"  " + d.environment(),
 		fmt.Sprintf("  %s accounts explain %s", os.Args[0], first),

@@ -54,14 +54,14 @@ func TestIdleAccountsGoFromRedis(t *testing.T) {
 		}
 	}
 	wantKeys(t, server, "HLEN", "tm:{000}:accounts", 1)
-	wantKeys(t, server, "ZCARD", "tm:{000}:due", 0)
+	wantKeys(t, server, "ZCARD", "tm:{000}:next", 0)
 	if err := e.Process(t.Context(), engine.Round{Watermark: start + 30*scoring.Day, Until: engine.UnknownWatermark}); err != nil {
 		t.Fatal(err)
 	}
 	if more, err := e.Reap(t.Context(), s); more || err != nil {
 		t.Fatal(more, err)
 	}
-	for command, key := range map[string]string{"HLEN": "tm:{000}:accounts", "ZCARD": "tm:{000}:due"} {
+	for command, key := range map[string]string{"HLEN": "tm:{000}:accounts", "ZCARD": "tm:{000}:next"} {
 		wantKeys(t, server, command, key, 0)
 	}
 }

@@ -236,12 +236,15 @@ func (s *service) claim(ctx context.Context) error {
 }
 
 // claim ties a store to the key of its people's hashes, and then to a group: whoever
-// has the group's name in it has the key's check too.
+// has the group's name in it has the key's check too. Then it is brought up to date.
 func claim(ctx context.Context, s *redis.Store, who people, group string) error {
 	if err := s.ClaimPeople(ctx, who.check); err != nil {
 		return err
 	}
-	return s.Claim(ctx, group)
+	if err := s.Claim(ctx, group); err != nil {
+		return err
+	}
+	return s.Upgrade(ctx)
 }
 
 // groupName is the name of our consumer group in all the world.

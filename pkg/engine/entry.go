@@ -153,7 +153,9 @@ func (e *entry) write(m *scoring.Model, version uint64, buf []byte, swept int64)
 		e.version, e.armed, e.tier, e.state, w.Due = 0, NoDue, "", nil, NoDue
 		return w, buf, nil
 	}
-	w.Due = e.arm(m, swept)
+	if w.Due = e.arm(m, swept); w.Due == KeepDue && w.Tier != w.TierWas {
+		w.Due = e.armed
+	}
 	armed := uint64(0)
 	if e.armed != NoDue {
 		armed = uint64(e.armed) + 1

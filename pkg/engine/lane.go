@@ -50,6 +50,7 @@ type shard struct {
 	found    []*entry
 	entries  []*entry // memory of found, used again
 	sweeping []string // accounts that were found to be due; nil: to be looked up
+	sweptIn  []string // the listings in which they were found; nil: where they should be
 
 	passing []Partition     // of the round's inputs that came with a name of the shard, and went to an heir
 	merged  map[string]went // accounts that inputs name and another instance merged: nothing was applied

@@ -63,7 +63,7 @@ func (l *lane) reap(ctx context.Context, s *shard, scan Scanner, cursor uint64) 
 	if len(idle) == 0 {
 		return next, nil
 	}
-	s.sweeping = idle // after a conflict, what is due: these are found again
+	s.sweeping, s.sweptIn = idle, nil // after a conflict, what is due: these are found again
 	return next, l.commitAll(ctx, []*shard{s}, func(ctx context.Context, s *shard) (*work, error) {
 		return l.advance(ctx, s, l.e.watermark, alone.batch)
 	})

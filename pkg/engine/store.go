@@ -29,8 +29,8 @@ type Store interface {
 	Commit(ctx context.Context, steps []Step) []Outcome
 
 	// Due returns, for each shard asked for, at most limit accounts whose due instant
-	// is at or before upTo (Unix milliseconds), the earliest first, and the
-	// earliest due instant after upTo.
+	// is at or before upTo (Unix milliseconds), the earliest first, and when to look
+	// again for the others. Where many are due, it may return fewer.
 	Due(ctx context.Context, shards []int, upTo int64, limit int) ([]DueList, error)
 
 	// NextDue returns the earliest due instant of each shard asked for, or
@@ -70,12 +70,17 @@ type Record struct {
 type Due struct {
 	Account string
 	At      int64 // Unix milliseconds
+	// Tier is the listing in which the account was found: what Write.TierWas must say, so
+	// that it does not stay there, whatever else is thought of it.
+	Tier string
 }
 
 // DueList is what is due of a shard.
 type DueList struct {
 	Accounts []Due
-	Next     int64 // the earliest due instant after what was asked for; NoDue for none
+	// Next is an instant before which nobody else is due, NoDue where nobody is: none of
+	// Accounts is due after it. Asked again and again by it, Due comes to everybody who is due.
+	Next int64
 }
 
 // Step is one atomic change of one shard.
@@ -117,7 +122,7 @@ type Write struct {
 	// Profile replaces the stored profile. Nil keeps it, empty removes it.
 	Profile []byte
 	// Due replaces the stored due instant: Unix milliseconds, NoDue to remove
-	// it, KeepDue to leave it.
+	// it, KeepDue to leave it. Where the tier changes it can't be left: the outcome is Failed.
 	Due int64
 	// TierWas and Tier keep the listing by tier: the account leaves the one and
 	// enters the other. Equal or both empty: no change. Tier "" leaves all.

@@ -109,7 +109,10 @@ func (l *lane) advance(ctx context.Context, s *shard, watermark int64, batch int
 		w.step.Moves = s.guards(l.e.ends)
 	}
 	t := &touched{}
-	for _, e := range entries {
+	for i, e := range entries {
+		if s.sweptIn != nil {
+			e.tier = s.sweptIn[i]
+		}
 		out := l.e.model.Advance(e.account, watermark)
 		t.add(e) // crossed or not: the due instant is armed anew
 		if err := l.note(w, t, e, &out, 0); err != nil {
@@ -143,13 +146,11 @@ func (l *lane) lookUpDue(ctx context.Context, shards []*shard, watermark int64, 
 		lists, err := l.e.store.Due(ctx, numbers, watermark, batch)
 		for i := range lists {
 			s, list := shards[i], &lists[i]
-			s.sweeping = make([]string, 0, len(list.Accounts))
+			s.sweeping, s.sweptIn = make([]string, 0, len(list.Accounts)), make([]string, 0, len(list.Accounts))
 			for _, d := range list.Accounts {
-				s.sweeping = append(s.sweeping, d.Account)
+				s.sweeping, s.sweptIn = append(s.sweeping, d.Account), append(s.sweptIn, d.Tier)
 			}
-			if s.due = list.Next; len(list.Accounts) == batch {
-				s.due = watermark // there may be more
-			}
+			s.due = list.Next
 		}
 		return err
 	})

@@ -9,13 +9,27 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
+
+	"tidemark/pkg/engine"
 )
 
 // ErrCursor is returned by listings for a cursor that none of them gave out.
 // The caller's input is wrong: do not retry.
 var ErrCursor = errors.New("unknown cursor")
+
+// CheckStep refuses a step that leaves open when an account is due that it moves to another
+// tier: there the account stands by its due instant, which the store would have to look for.
+func CheckStep(step engine.Step) error {
+	for i := range step.Writes {
+		if w := &step.Writes[i]; w.State != nil && w.Tier != w.TierWas && w.Due == engine.KeepDue {
+			return fmt.Errorf("account %q goes from tier %q to %q and keeps a due instant that is not named", w.Account, w.TierWas, w.Tier)
+		}
+	}
+	return nil
+}
 
 // FormatCursor is the cursor of a listing that goes on behind an account of a shard.
 func FormatCursor(shard int, account string) string { return strconv.Itoa(shard) + ":" + account }

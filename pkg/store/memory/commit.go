@@ -21,6 +21,11 @@ func (s *Store) Commit(ctx context.Context, steps []engine.Step) []engine.Outcom
 			out[i] = engine.Outcome{Result: engine.Failed, Err: err}
 			continue
 		}
+		if err := store.CheckStep(step); err != nil {
+			out[i] = engine.Outcome{Result: engine.Failed, Err: refusedStep{err}}
+			s.space.mu.Unlock()
+			continue
+		}
 		step.Check = step.Check || disturbed[step.Shard] || s.disturbed[step.Shard]
 		out[i] = s.commit(step)
 		disturbed[step.Shard] = disturbed[step.Shard] || out[i].Result != engine.OK || out[i].Shared
@@ -33,6 +38,11 @@ func (s *Store) Commit(ctx context.Context, steps []engine.Step) []engine.Outcom
 	}
 	return out
 }
+
+// refusedStep is what no repetition heals.
+type refusedStep struct{ error }
+
+func (refusedStep) Retryable() bool { return false }
 
 func (s *Store) commit(step engine.Step) engine.Outcome {
 	sh := s.space.shards[step.Shard]

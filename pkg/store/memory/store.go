@@ -143,10 +143,10 @@ func (s *Store) Due(ctx context.Context, shards []int, upTo int64, limit int) ([
 	defer s.space.mu.Unlock()
 	out := make([]engine.DueList, len(shards))
 	for i, n := range shards {
-		list := engine.DueList{Next: engine.NoDue}
-		for account, at := range s.space.shards[n].due {
+		sh, list := s.space.shards[n], engine.DueList{Next: engine.NoDue}
+		for account, at := range sh.due {
 			if at <= upTo {
-				list.Accounts = append(list.Accounts, engine.Due{Account: account, At: at})
+				list.Accounts = append(list.Accounts, engine.Due{Account: account, At: at, Tier: sh.tierOf(account)})
 			} else {
 				list.Next = min(list.Next, at)
 			}
@@ -154,10 +154,22 @@ func (s *Store) Due(ctx context.Context, shards []int, upTo int64, limit int) ([
 		slices.SortFunc(list.Accounts, func(a, b engine.Due) int {
 			return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Account, b.Account))
 		})
-		list.Accounts = list.Accounts[:min(len(list.Accounts), max(limit, 0))]
+		if room := max(limit, 0); len(list.Accounts) > room {
+			list.Accounts, list.Next = list.Accounts[:room], list.Accounts[room].At
+		}
 		out[i] = list
 	}
 	return out, nil
+}
+
+// tierOf is the listing in which an account is, "" for none.
+func (sh *shard) tierOf(account string) string {
+	for tier, accounts := range sh.tiers {
+		if accounts[account] {
+			return tier
+		}
+	}
+	return ""
 }
 
 // NextDue implements engine.Store.

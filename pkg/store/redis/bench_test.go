@@ -12,7 +12,7 @@ import (
 )
 
 // BenchmarkCommit is one batch of 16,000 account updates over 64 shards, alone on
-// its shards: state of 120 bytes, a tenth of the accounts with a new due instant.
+// its shards: state of 120 bytes, a tenth of the accounts with a new due instant, later than the one before.
 func BenchmarkCommit(b *testing.B) {
 	const perShard = 250
 	cfg := redis.DefaultConfig()
@@ -43,7 +43,10 @@ func BenchmarkCommit(b *testing.B) {
 		for shard := range steps {
 			steps[shard].Moves = []engine.Move{{Partition: in, From: int64(was), To: int64(was) + 1}}
 			for i := range steps[shard].Writes {
-				steps[shard].Writes[i].Was = was
+				w := &steps[shard].Writes[i]
+				if w.Was = was; w.Due != engine.KeepDue {
+					w.Due += int64(i*7919%1000_000 + 1) // as a sweep arms it anew
+				}
 			}
 		}
 		for _, out := range s.Commit(b.Context(), steps) {

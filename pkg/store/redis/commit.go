@@ -14,6 +14,7 @@ import (
 
 	"tidemark/pkg/engine"
 	"tidemark/pkg/failpoint"
+	"tidemark/pkg/store"
 )
 
 // errBehind is the cause of a step that was not tried because one before it in
@@ -92,6 +93,10 @@ func (s *Store) begin(steps []engine.Step, outcomes []engine.Outcome) []*turn {
 			outcomes[i] = engine.Outcome{Result: engine.Failed, Err: fmt.Errorf("commit: %w", err)}
 			continue
 		}
+		if err := store.CheckStep(step); err != nil {
+			outcomes[i] = engine.Outcome{Result: engine.Failed, Err: &Error{Op: "commit", Class: Other, Err: err}}
+			continue
+		}
 		t := byShard[step.Shard]
 		if t == nil {
 			t = &turn{shard: step.Shard, state: &s.states[step.Shard]}
@@ -109,6 +114,9 @@ func (s *Store) begin(steps []engine.Step, outcomes []engine.Outcome) []*turn {
 
 // prepare encodes the steps and numbers them.
 func (s *Store) prepare(ctx context.Context, turns []*turn, steps []engine.Step) error {
+	if err := s.upToDate(ctx); err != nil {
+		return err
+	}
 	listed, err := s.listedTiers(ctx, steps)
 	if err != nil {
 		return err
@@ -116,7 +124,7 @@ func (s *Store) prepare(ctx context.Context, turns []*turn, steps []engine.Step)
 	made := strconv.FormatInt(time.Now().UnixMilli(), 10)
 	for _, t := range turns {
 		for _, a := range t.attempts {
-			a.encoded = encode(steps[a.step], s.keys.shards[t.shard], listed[t.shard])
+			a.encoded = encode(steps[a.step], s.keys.shards[t.shard], t.state.known(), listed[t.shard])
 			if a.number, a.token = t.state.numberFor(a.encoded); a.token == "" {
 				a.token = s.process + ":" + strconv.FormatUint(a.number, 10) + ":" + made
 			}

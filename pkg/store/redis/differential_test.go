@@ -58,7 +58,7 @@ func (s scripts) byName(name string) script {
 	return map[string]script{
 		"commit": s.commit, "accounts": s.accounts, "acquire": s.acquire, "release": s.release, "aliasClaim": s.aliasClaim,
 		"aliasRelease": s.aliasRelease, "names": s.names, "model": s.model,
-		"userSwap": s.userSwap,
+		"userSwap": s.userSwap, "places": s.places, "settle": s.settle,
 	}[name]
 }
 
@@ -72,7 +72,7 @@ func (g *generator) pick(from ...string) string { return from[g.IntN(len(from))]
 
 func (g *generator) call(k keys) (name string, keys []string, args []any) {
 	sh := k.shards[0]
-	switch g.IntN(10) {
+	switch g.IntN(11) {
 	case 0:
 		return "acquire", []string{k.lease("x")}, []any{g.pick("a", "b"), "3600000"}
 	case 1:
@@ -95,6 +95,13 @@ func (g *generator) call(k keys) (name string, keys []string, args []any) {
 		}
 	case 7:
 		return "accounts", []string{sh.accounts, sh.profiles}, []any{g.pick("a", "b"), g.pick("\x00\xff", "none")}
+	case 8:
+		account := g.pick("a", "b", "c")
+		at := placeOf("hot", account)
+		if g.IntN(2) == 0 {
+			return "settle", []string{sh.next, sh.in(at), sh.in(place{"", 1})}, []any{at.member(), ":01"}
+		}
+		return "places", []string{sh.oldTier("hot"), sh.oldDue(), sh.next, sh.in(at)}, []any{"4", at.member(), account, "4", at.member(), "none"}
 	default:
 		keys, args := g.commit(sh)
 		return "commit", keys, args
@@ -105,9 +112,9 @@ func (g *generator) call(k keys) (name string, keys []string, args []any) {
 func (g *generator) commit(sh shardKeys) ([]string, []any) {
 	version := func() string { return strings.Repeat("\x00", 7) + g.pick("\x00", "\x01", "\x02", "\xff") }
 	account := g.pick("a", "b", "\x00\xff")
-	next := version()
+	next, hot := version(), placeOf(g.pick("hot", "warm", ""), account)
 	e := &encoder{
-		keys: []string{sh.token, sh.marks, sh.positions, sh.accounts, sh.profiles, sh.due, sh.outbox, sh.tiers, sh.tier("hot")},
+		keys: []string{sh.token, sh.marks, sh.positions, sh.accounts, sh.profiles, sh.next, sh.outbox, sh.tiers, sh.in(hot)},
 		args: []any{
 			fmt.Sprint(g.IntN(1000)), g.pick("", "", "5"), g.pick("", "p:1:1700000000000", "q:2:1700100000000", "p:1:1700000000000!"), g.pick("p:1:1700000000000", "q:2:1700100000000", "r:3:1700100000001"), g.pick("", "1"),
 			"1", "in/0", g.pick("0", "1", "2"), g.pick("0", "1", "2"),
@@ -115,8 +122,9 @@ func (g *generator) commit(sh shardKeys) ([]string, []any) {
 		},
 	}
 	e.write("HSET", keyProfiles, []any{account, "P"})
-	e.write("ZADD", keyDue, []any{g.pick("1700000000123", "-5", "9007199254740991"), account})
-	e.write("ZADD", firstListing, []any{"0", account})
+	e.write(g.pick("ZADD", "ZREM"), firstPlace, []any{"7", g.pick("a", "z")})
+	e.write("ZADD", firstPlace, []any{g.pick("1700000000123", "-5", "9007199254740991", "+inf"), account})
+	e.write("ZADD", keyNext, []any{"LT", g.pick("9", "1700000000123", "-5"), hot.member()})
 	e.write("SADD", keyTiers, []any{"hot"})
 	g.entries++
 	e.write("XADD", keyOutbox, []any{fmt.Sprintf("%d-1", g.entries), "a", account, "v", next})

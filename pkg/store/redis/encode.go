@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"io"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -33,10 +31,10 @@ const (
 	keyPositions
 	keyAccounts
 	keyProfiles
-	keyDue
+	keyNext
 	keyOutbox
 	keyTiers
-	firstListing
+	firstPlace
 )
 
 // encoder builds the KEYS and ARGV of one step.
@@ -48,17 +46,16 @@ type encoder struct {
 
 // encode lays a step out for commit.lua, with the header left empty. listed are
 // the tiers that have a listing in the shard; needed only where a step removes accounts.
-func encode(step engine.Step, k shardKeys, listed []string) *encoder {
+func encode(step engine.Step, k shardKeys, known placeKeys, listed []string) *encoder {
 	e := &encoder{
-		keys:    []string{k.token, k.marks, k.positions, k.accounts, k.profiles, k.due, k.outbox, k.tiers},
+		keys:    []string{k.token, k.marks, k.positions, k.accounts, k.profiles, k.next, k.outbox, k.tiers},
 		appends: len(step.Outbox),
 		args:    make([]any, headerSize, headerSize+8+3*len(step.Moves)+4*len(step.Writes)+8*len(step.Outbox)),
 	}
 	e.moves(step.Moves)
 	e.accounts(step.Writes)
 	e.profiles(step.Writes)
-	e.due(step.Writes)
-	e.listings(step.Writes, k, listed)
+	e.places(step.Writes, k, known, listed)
 	drop := make([]any, len(step.Drop))
 	for i, id := range step.Drop {
 		drop[i] = id
@@ -78,16 +75,36 @@ func encode(step engine.Step, k shardKeys, listed []string) *encoder {
 	return e
 }
 
-func (e *encoder) count(n int) { e.args = append(e.args, strconv.Itoa(n)) }
+// numerals are the text of small numbers, as arguments that cost no memory.
+var numerals = func() (out [512]string) {
+	for i := range out {
+		out[i] = strconv.Itoa(i)
+	}
+	return out
+}()
+
+func (e *encoder) count(n int) {
+	if n < len(numerals) {
+		e.args = append(e.args, &numerals[n])
+		return
+	}
+	e.args = append(e.args, strconv.Itoa(n))
+}
 
 // write adds one command; none where there are no arguments.
 func (e *encoder) write(command string, key int, args []any) {
 	if len(args) == 0 {
 		return
 	}
-	e.args = append(e.args, command, strconv.Itoa(key))
-	e.count(len(args))
+	e.command(command, key, len(args))
 	e.args = append(e.args, args...)
+}
+
+// command begins one whose n arguments follow.
+func (e *encoder) command(command string, key, n int) {
+	e.args = append(e.args, command)
+	e.count(key)
+	e.count(n)
 }
 
 func (e *encoder) moves(moves []engine.Move) {
@@ -163,58 +180,6 @@ func (e *encoder) profiles(writes []engine.Write) {
 	}
 	e.write("HSET", keyProfiles, set)
 	e.write("HDEL", keyProfiles, remove)
-}
-
-func (e *encoder) due(writes []engine.Write) {
-	var set, remove []any
-	for i := range writes {
-		switch w := &writes[i]; {
-		case w.State == nil, w.Due == engine.NoDue:
-			remove = append(remove, &w.Account)
-		case w.Due != engine.KeepDue:
-			set = append(set, strconv.FormatInt(w.Due, 10), &w.Account)
-		}
-	}
-	e.write("ZADD", keyDue, set)
-	e.write("ZREM", keyDue, remove)
-}
-
-// listings adds the listings by tier. An account that is removed leaves all that
-// exist: the store cannot see which one it is in.
-func (e *encoder) listings(writes []engine.Write, k shardKeys, listed []string) {
-	leave, enter, removed := map[string][]any{}, map[string][]any{}, []any(nil)
-	tiers := map[string]bool{}
-	for _, w := range writes {
-		switch {
-		case w.State == nil:
-			removed = append(removed, w.Account)
-			if w.TierWas != "" {
-				tiers[w.TierWas] = true
-			}
-		case w.Tier != w.TierWas:
-			if w.TierWas != "" {
-				tiers[w.TierWas] = true
-				leave[w.TierWas] = append(leave[w.TierWas], w.Account)
-			}
-			if w.Tier != "" {
-				tiers[w.Tier] = true
-				enter[w.Tier] = append(enter[w.Tier], "0", w.Account)
-			}
-		}
-	}
-	if removed != nil {
-		for _, tier := range listed {
-			tiers[tier] = true
-		}
-	}
-	for i, tier := range slices.Sorted(maps.Keys(tiers)) {
-		e.keys = append(e.keys, k.tier(tier))
-		e.write("ZREM", firstListing+i, append(leave[tier], removed...))
-		if enter[tier] != nil {
-			e.write("ZADD", firstListing+i, enter[tier])
-			e.write("SADD", keyTiers, []any{tier})
-		}
-	}
 }
 
 // digest tells whether two steps are the same, their header apart.

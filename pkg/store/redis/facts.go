@@ -168,9 +168,9 @@ func (s *Store) weigh(ctx context.Context, k shardKeys) (bytes int64, err error)
 	if err != nil {
 		return 0, err
 	}
-	names := []string{k.accounts, k.profiles, k.due, k.aliases}
-	for _, tier := range tiers {
-		names = append(names, k.tier(tier))
+	names := []string{k.accounts, k.profiles, k.next, k.aliases}
+	for _, tier := range append(tiers, "") {
+		names = append(names, k.eachPlace(tier)...)
 	}
 	weights := make([]*goredis.IntCmd, len(names))
 	err = s.pipe(ctx, "weigh accounts", func(p goredis.Pipeliner) {

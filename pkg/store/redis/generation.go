@@ -141,11 +141,12 @@ func (s *Store) dropShard(ctx context.Context, k *shardKeys) error {
 	if err != nil {
 		return err
 	}
-	names := []string{k.token, k.marks, k.positions, k.accounts, k.profiles, k.due, k.outbox, k.lease, k.aliases}
+	names := []string{k.token, k.marks, k.positions, k.accounts, k.profiles, k.next, k.outbox, k.lease, k.aliases, k.oldDue()}
 	now := period(time.Now())
 	names = append(names, k.users(now), k.users(now-1))
-	for _, tier := range tiers {
-		names = append(names, k.tier(tier))
+	for _, tier := range append(tiers, "") {
+		names = append(names, k.oldTier(tier))
+		names = append(names, k.eachPlace(tier)...)
 	}
 	return s.try(ctx, "drop shard", func() error { return s.client.Unlink(ctx, append(names, k.tiers)...).Err() })
 }

@@ -25,7 +25,7 @@ type shardKeys struct {
 	positions string // hash: topic/partition → next offset
 	accounts  string // hash: account → version (8 bytes) and state
 	profiles  string // hash: account → profile
-	due       string // sorted set: account by due instant
+	next      string // sorted set: places by the earliest due instant in them
 	outbox    string // stream: a = account, v = value
 	tiers     string // set: the tiers that have, or had, a listing here
 	lease     string // string: owner of the shard; expires
@@ -45,14 +45,11 @@ func newKeys(base string, generation, shards int) keys {
 		k.shards[i] = shardKeys{
 			prefix: p, token: p + "token", marks: p + "marks",
 			positions: p + "positions", accounts: p + "accounts", profiles: p + "profiles",
-			due: p + "due", outbox: p + "outbox", tiers: p + "tiers", lease: p + "lease", aliases: p + "aliases",
+			next: p + "next", outbox: p + "outbox", tiers: p + "tiers", lease: p + "lease", aliases: p + "aliases",
 		}
 	}
 	return k
 }
-
-// tier is a sorted set of equal scores: the accounts in a tier, by name.
-func (k shardKeys) tier(name string) string { return k.prefix + "tier:" + name }
 
 // generations and hold lie in one slot, as one script reads both.
 func (k keys) generations() string      { return k.base + ":{generations}" }
@@ -66,12 +63,14 @@ func (k keys) lease(name string) string { return k.namespace + ":lease:" + name 
 
 // aliasBucket spreads domains over the shards' slots. The function is part of the
 // stored layout: FNV-1a of the domain, modulo the number of shards.
-func (k keys) aliasBucket(domain string) int {
+func (k keys) aliasBucket(domain string) int { return int(fnv1a(domain) % uint32(len(k.shards))) }
+
+func fnv1a(text string) uint32 {
 	h := uint32(2166136261)
-	for i := range len(domain) {
-		h = (h ^ uint32(domain[i])) * 16777619
+	for i := range len(text) {
+		h = (h ^ uint32(text[i])) * 16777619
 	}
-	return int(h % uint32(len(k.shards)))
+	return h
 }
 
 // partitionField names a partition inside a hash. Topics hold no slash.

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -10,54 +11,64 @@ import (
 	"tidemark/pkg/store"
 )
 
-// listingShards is how many shards a listing asks in one round trip: few trips
-// where accounts are rare, little in vain where they are many.
-const listingShards = 16
+// A listing asks for few places first, and for more with every round trip: few are read in
+// vain where accounts are many, and few trips are made where they are rare.
+const (
+	firstListed = 16
+	mostListed  = 2048
+)
 
-// AccountsByTier lists accounts of a tier, at most limit, by shard and then by
-// name. It begins after cursor ("" at the start) and returns the cursor of the
-// rest, "" at the end. An account that stays in the tier meanwhile is listed
-// exactly once. A cursor that no listing gave out is store.ErrCursor.
+// AccountsByTier lists accounts of a tier, at most limit, by shard, place and name. It
+// begins after cursor ("" at the start) and returns the cursor of the rest, "" at the
+// end. An account that stays in the tier meanwhile is listed exactly once. A cursor that
+// no listing gave out is store.ErrCursor.
 func (s *Store) AccountsByTier(ctx context.Context, tier, cursor string, limit int) ([]string, string, error) {
 	if limit <= 0 {
 		return nil, "", fmt.Errorf("list tier %q: limit %d is not positive", tier, limit)
+	}
+	if err := s.upToDate(ctx); err != nil {
+		return nil, "", err
 	}
 	shard, after, err := store.ParseCursor(cursor, s.Shards())
 	if err != nil {
 		return nil, "", err
 	}
+	at := shard * places // of all places of the tier, shard by shard
+	if after != "" {
+		at += placeOf(tier, after).bucket
+	}
 	var out []string
-	for shard < s.Shards() {
-		last := min(shard+listingShards, s.Shards())
-		found, err := s.listTier(ctx, tier, shard, last, after, limit-len(out))
+	for ask := firstListed; at < s.Shards()*places; ask = min(2*ask, mostListed) {
+		last := min(at+ask, s.Shards()*places)
+		found, err := s.listPlaces(ctx, tier, at, last)
 		if err != nil {
 			return nil, "", err
 		}
 		for _, accounts := range found {
+			slices.Sort(accounts)
+			rest, met := slices.BinarySearch(accounts, after)
+			if met {
+				rest++
+			}
+			accounts = accounts[rest:]
 			if room := limit - len(out); len(accounts) >= room {
 				out = append(out, accounts[:room]...)
-				return out, store.FormatCursor(shard, out[len(out)-1]), nil
+				return out, store.FormatCursor(at/places, out[len(out)-1]), nil
 			}
 			out = append(out, accounts...)
-			shard, after = shard+1, ""
+			at, after = at+1, ""
 		}
 	}
 	return out, "", nil
 }
 
-// listTier asks the shards from first to before last; after counts for the first.
-func (s *Store) listTier(ctx context.Context, tier string, first, last int, after string, limit int) ([][]string, error) {
+// listPlaces reads the places of a tier from first to before last, counted over all shards.
+func (s *Store) listPlaces(ctx context.Context, tier string, first, last int) ([][]string, error) {
 	replies := make([]*goredis.StringSliceCmd, last-first)
 	err := s.pipe(ctx, "list tier", func(p goredis.Pipeliner) {
-		start := "-"
-		if after != "" {
-			start = "(" + after
-		}
 		for i := range replies {
-			replies[i] = p.ZRangeArgs(ctx, goredis.ZRangeArgs{
-				Key: s.keys.shards[first+i].tier(tier), ByLex: true, Start: start, Stop: "+", Count: int64(limit),
-			})
-			start = "-"
+			n := first + i
+			replies[i] = p.ZRange(ctx, s.keys.shards[n/places].in(place{tier, n % places}), 0, -1)
 		}
 	})
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 // layout is the version of what lies in Redis: keys, fields, values. Raise it with
 // any change that an older program would misread.
-const layout = 1
+const layout = layoutOfPlaces
 
 // Open connects, checks the server and makes or reads the namespace's record. An
 // error with ErrRefused in its chain will not heal; any other may, so that a
@@ -100,10 +100,12 @@ func (s *Store) readMeta(ctx context.Context) error {
 		return refused(unexpected(fmt.Sprint(held)))
 	}
 	s.fresh = held[0] == "1"
-	if found, err := strconv.Atoi(held[1]); err != nil || found > layout {
+	found, err := strconv.Atoi(held[1])
+	if err != nil || found > layout {
 		return refused(fmt.Errorf("namespace %q has layout %q, this program knows up to %d: it was written by a newer version; "+
 			"run that version, or choose another namespace", s.cfg.Namespace, held[1], layout))
 	}
+	s.current.Store(found == layout)
 	if held[2] != strconv.Itoa(s.Shards()) {
 		return refused(fmt.Errorf("redis.shards: %d, but namespace %q was made with %s shards on %s: set redis.shards to %s, "+
 			"or score the log again with `tidemark rebuild --switch`", s.cfg.Shards, s.cfg.Namespace, held[2], held[3], held[2]))

@@ -60,7 +60,7 @@ func TestOpenRefuses(t *testing.T) {
 		t.Parallel()
 		cfg := testConfig(t, r.Addr())
 		open(t, cfg)
-		do(t, "HSET", cfg.Namespace+":meta", "layout", "2")
+		do(t, "HSET", cfg.Namespace+":meta", "layout", "3")
 		wantRefused(t, cfg, "written by a newer version")
 	})
 	t.Run("a cluster that is none", func(t *testing.T) {
@@ -169,7 +169,7 @@ func TestScriptsAreLoadedAgain(t *testing.T) {
 func TestKeyOfAnotherKind(t *testing.T) {
 	t.Parallel()
 	r := testenv.StartRedisFor(t)
-	for _, key := range []string{"token", "positions", "accounts", "profiles", "due", "outbox", "tiers", "tier:hot"} {
+	for _, key := range []string{"token", "positions", "accounts", "profiles", "next", "outbox", "tiers", "in:hot:2c"} {
 		t.Run(key, func(t *testing.T) {
 			t.Parallel()
 			cfg := testConfig(t, r.Addr())

@@ -55,6 +55,12 @@ var ledgerSource string
 //go:embed lua/hook_claim.lua
 var hookClaimSource string
 
+//go:embed lua/places.lua
+var placesSource string
+
+//go:embed lua/settle.lua
+var settleSource string
+
 //go:embed lua/hook_done.lua
 var hookDoneSource string
 
@@ -63,7 +69,7 @@ type script struct{ source, sha string }
 
 // scripts are all that a Store calls.
 type scripts struct {
-	commit, accounts, generation, meta, acquire, release, aliasClaim, aliasRelease, names, model, userSwap, desk, deskTrim, ledger, hookClaim, hookDone script
+	commit, accounts, generation, meta, acquire, release, aliasClaim, aliasRelease, names, model, userSwap, desk, deskTrim, ledger, hookClaim, hookDone, places, settle script
 }
 
 // newScripts prepares the sources. Real servers get them with the shebang: with
@@ -83,14 +89,14 @@ func newScripts(embedded bool) scripts {
 		acquire: prepare(acquireSource), release: prepare(releaseSource),
 		aliasClaim: prepare(aliasClaimSource), aliasRelease: prepare(aliasReleaseSource),
 		names: prepare(namesSource), model: prepare(modelSource), userSwap: prepare(userSwapSource), desk: prepare(deskSource), deskTrim: prepare(deskTrimSource),
-		ledger: prepare(ledgerSource), hookClaim: prepare(hookClaimSource), hookDone: prepare(hookDoneSource),
+		ledger: prepare(ledgerSource), hookClaim: prepare(hookClaimSource), hookDone: prepare(hookDoneSource), places: prepare(placesSource), settle: prepare(settleSource),
 	}
 }
 
 func (s scripts) all() []script {
 	return []script{
 		s.commit, s.accounts, s.generation, s.meta, s.acquire, s.release, s.aliasClaim, s.aliasRelease, s.names, s.model,
-		s.userSwap, s.desk, s.deskTrim, s.ledger, s.hookClaim, s.hookDone,
+		s.userSwap, s.desk, s.deskTrim, s.ledger, s.hookClaim, s.hookDone, s.places, s.settle,
 	}
 }
 

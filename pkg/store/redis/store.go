@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
@@ -25,6 +26,7 @@ type Store struct {
 	keys    keys
 	process string // what no other process has, and no other Store
 	fresh   bool
+	current atomic.Bool // what is stored is in this version's layout, as far as is known
 	states  []shardState
 	stats   counters
 	loads   trips // of accounts
@@ -171,4 +173,13 @@ type shardState struct {
 	check bool
 	// pending are the attempts whose outcome is unknown, in order.
 	pending []pendingAttempt
+	// places are the keys of those that were written to.
+	places placeKeys
+}
+
+func (st *shardState) known() placeKeys {
+	if st.places == nil {
+		st.places = placeKeys{}
+	}
+	return st.places
 }

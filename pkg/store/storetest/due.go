@@ -76,3 +76,58 @@ func nextDue(t *testing.T, open Peers) {
 		}
 	}
 }
+
+// manyDue sweeps a shard in which far more is due than is asked for at once: each account
+// comes once, none before one that is due earlier, and Next tells when to look again.
+func manyDue(t *testing.T, open Peers) {
+	s := open()
+	accounts := numbered("a", 1500)
+	at := func(i int) int64 { return int64(i * 7919 % 1000) }
+	earliest := func(met map[string]bool) int64 {
+		out := engine.NoDue
+		for i, account := range accounts {
+			if !met[account] {
+				out = min(out, at(i))
+			}
+		}
+		return out
+	}
+	var writes []engine.Write
+	for i, account := range accounts {
+		w := put(account, 0, "S")
+		w.Due = at(i)
+		writes = append(writes, w)
+	}
+	must(t, s, engine.Step{Writes: writes})
+	met, last := map[string]bool{}, int64(-1)
+	for upTo := int64(0); upTo < engine.NoDue; {
+		lists, err := s.Due(t.Context(), []int{0}, upTo, 40)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := lists[0]
+		if len(list.Accounts) > 40 || len(list.Accounts) == 0 && list.Next <= last {
+			t.Fatalf("up to %d: got %d accounts, next %d, the last was due at %d", upTo, len(list.Accounts), list.Next, last)
+		}
+		writes = writes[:0]
+		for _, d := range list.Accounts {
+			if met[d.Account] || d.At < last || d.At > upTo || d.At > list.Next {
+				t.Fatalf("up to %d: got %+v after one that is due at %d, met %t, next %d", upTo, d, last, met[d.Account], list.Next)
+			}
+			met[d.Account], last = true, d.At
+			w := put(d.Account, 1, "S")
+			w.Due = engine.NoDue
+			writes = append(writes, w)
+		}
+		must(t, s, engine.Step{Writes: writes})
+		if next, err := s.NextDue(t.Context(), []int{0}); err != nil || next[0] < list.Next || next[0] != earliest(met) {
+			t.Fatalf("up to %d: next due at %d (%v), want %d, the list said %d", upTo, next[0], err, earliest(met), list.Next)
+		}
+		if list.Next > upTo {
+			upTo = max(list.Next, min(list.Next, 700)+300)
+		}
+	}
+	if len(met) != len(accounts) {
+		t.Errorf("met %d accounts, want %d", len(met), len(accounts))
+	}
+}

@@ -89,6 +89,7 @@ func RunExtras(t *testing.T, fresh func(t *testing.T) func() Extras) {
 		"models are a list without repeats":                  models,
 		"listings by tier follow the writes":                 tiers,
 		"an account that is removed leaves every listing":    tierRemoval,
+		"a due instant goes along from tier to tier":         dueByTier,
 		"a listing in pages has each account once, in order": tierPages,
 		"a scan meets every account":                         scan,
 	} {

@@ -67,7 +67,7 @@ func largeStep(t *testing.T, open Peers) {
 			t.Fatalf("record %d: got version %d state %q profile %q", i, r.Version, r.State, r.Profile)
 		}
 	}
-	wantDue(t, one, 0, n-1, 1, engine.Due{Account: accounts[0]})
+	wantDue(t, one, 0, n-1, 1, engine.Due{Account: accounts[0], Tier: "hot"})
 
 	removeAll := engine.Step{}
 	for _, account := range accounts {

@@ -41,7 +41,7 @@ func tiers(t *testing.T, open func() Extras) {
 	step := func(was uint64, tierWas, tier string) {
 		t.Helper()
 		w := put("a", was, "A")
-		w.TierWas, w.Tier = tierWas, tier
+		w.TierWas, w.Tier, w.Due = tierWas, tier, engine.NoDue
 		must(t, s, engine.Step{Shard: 1, Writes: []engine.Write{w}})
 	}
 	step(0, "", "")
@@ -58,12 +58,49 @@ func tiers(t *testing.T, open func() Extras) {
 	wantListed(t, s, "cold: 2")
 }
 
+// dueByTier: an account takes its due instant from tier to tier, and Due tells where it was
+// found, also where it was not expected.
+func dueByTier(t *testing.T, open func() Extras) {
+	s := open()
+	at := func(due int64, tier string) engine.Due { return engine.Due{Account: "a", At: due, Tier: tier} }
+	write := func(was uint64, tierWas, tier string, due int64) {
+		t.Helper()
+		w := put("a", was, "A")
+		w.TierWas, w.Tier, w.Due = tierWas, tier, due
+		must(t, s, engine.Step{Writes: []engine.Write{w}})
+	}
+	write(0, "", "", 10)
+	wantDue(t, s, 0, 100, 9, at(10, ""))
+	write(1, "", "hot", 20)
+	wantDue(t, s, 0, 100, 9, at(20, "hot"))
+	write(2, "hot", "hot", engine.KeepDue)
+	write(3, "hot", "warm", 15)
+	wantDue(t, s, 0, 100, 9, at(15, "warm"))
+	write(4, "warm", "warm", engine.NoDue)
+	wantDue(t, s, 0, engine.NoDue, 9)
+	wantListed(t, s, "warm", "a")
+	write(5, "warm", "warm", 30)
+	wantDue(t, s, 0, 100, 9, at(30, "warm"))
+	write(6, "warm", "", engine.NoDue)
+	wantDue(t, s, 0, engine.NoDue, 9)
+	wantListed(t, s, "warm")
+
+	w := put("a", 7, "A")
+	w.Tier = "hot"
+	out := commit(t, s, engine.Step{Writes: []engine.Write{w}})
+	var final interface{ Retryable() bool }
+	if out.Result != engine.Failed || !errors.As(out.Err, &final) || final.Retryable() {
+		t.Errorf("a change of tier that keeps the due instant: got result %d (%v), want Failed for good", out.Result, out.Err)
+	}
+	wantRecord(t, s, 0, "a", 7, "A", "")
+}
+
 func tierRemoval(t *testing.T, open func() Extras) {
 	one, two := open(), open()
 	w := put("a", 0, "A")
-	w.Tier = "hot"
+	w.Tier, w.Due = "hot", 7
 	b := put("b", 0, "B")
-	b.Tier = "hot"
+	b.Tier, b.Due = "hot", engine.NoDue
 	must(t, one, engine.Step{Writes: []engine.Write{w, b}})
 	must(t, two, engine.Step{Writes: []engine.Write{{Account: "a", Was: 1}}}) // it does not say where from
 	wantListed(t, two, "hot", "b")
@@ -78,15 +115,19 @@ func tierPages(t *testing.T, open func() Extras) {
 		step := engine.Step{Shard: shard}
 		for _, account := range numbered(string(rune('z'-shard)), shard%4*5) {
 			w := put(account, 0, "A")
-			w.Tier = "hot"
+			w.Tier, w.Due = "hot", engine.NoDue
 			step.Writes = append(step.Writes, w)
 			want = append(want, account)
 		}
 		must(t, s, step)
 	}
-	for _, limit := range []int{1, 5, 7, len(want), 1000} {
-		if got := listed(t, s, "hot", limit); !slices.Equal(got, want) {
-			t.Errorf("in pages of %d: got %q, want %q", limit, got, want)
+	all := listed(t, s, "hot", 1000)
+	if got := slices.Sorted(slices.Values(all)); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, limit := range []int{1, 5, 7, len(want)} {
+		if got := listed(t, s, "hot", limit); !slices.Equal(got, all) {
+			t.Errorf("in pages of %d: got %q, at once %q", limit, got, all)
 		}
 	}
 	for _, cursor := range []string{"x", "1", "-1:a", "999:a", ":a", "1:"} {

@@ -24,6 +24,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Peers) {
 		"due instants are set, kept and removed":                dueInstants,
 		"due accounts come earliest first, up to the limit":     dueOrder,
 		"next due is of the shards asked":                       nextDue,
+		"many due accounts come in parts, none twice":           manyDue,
 		"positions are per shard and partition":                 positions,
 		"a position elsewhere is stale, nothing is written":     stale,
 		"one position elsewhere stales the whole step":          staleOfMany,

@@ -1,6 +1,6 @@
 #!lua
 -- Commits one step of one shard. See DESIGN.md, "The commit protocol".
--- KEYS 1 token, 2 marks, 3 positions, 4 accounts, 5 profiles, 6 due, 7 outbox, 8 tiers, 9… listings
+-- KEYS 1 token, 2 marks, 3 positions, 4 accounts, 5 profiles, 6 next, 7 outbox, 8 tiers, 9… places that change
 -- ARGV 1 attempt number, 2 number of the step before it in this call or '', 3 token of our last commit,
 --      4 token of this one (process:number:Unix ms), 5 '1' to check the versions in any case; then
 --      moves: count, fields, froms, tos
