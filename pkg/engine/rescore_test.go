@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -40,20 +44,37 @@ func populate(t testing.TB, s *memory.Store, m *scoring.Model) []string {
 	return names
 }
 
-func rescore(e *engine.Engine, scan engine.Scanner, before *scoring.Model, at int64) error {
-	return e.Rescore(context.Background(), scan, before, at, func(int, int) {})
+// once is the past of a model that was changed once.
+func once(before *scoring.Model, at int64) engine.Past {
+	return engine.Past{Epoch: 1, Models: []engine.Before{{Model: before, Until: at}}}
+}
+
+// rescore puts all accounts under the engine's model.
+func rescore(e *engine.Engine, scan engine.Scanner) error {
+	for {
+		more, err := e.Rescore(context.Background(), scan)
+		if err != nil || !more {
+			return err
+		}
+	}
 }
 
 // Rescoring goes through every account, whatever goes wrong on the way, and a
-// repeat at the same instant, after a crash anywhere, changes nothing more.
+// repeat, after a crash anywhere, changes nothing more.
 func TestRescoreMayBeRepeated(t *testing.T) {
 	t.Parallel()
 	before, after := compile(t, spec(), spec(), stricter()), compile(t, stricter(), spec(), stricter())
-	at := start + hour
+	past := once(before, start+hour)
 	clean := memory.New(shards)
 	populate(t, clean, before)
-	if err := rescore(setup{memory: clean, model: after}.engine(t), clean, before, at); err != nil {
+	e := setup{memory: clean, model: after}.engine(t)
+	e.Inherit(past)
+	assign(t, e, web)
+	if err := rescore(e, clean); err != nil {
 		t.Fatal(err)
+	}
+	if left, err := e.Unscored(t.Context()); left != 0 || err != nil {
+		t.Fatalf("%d shards are left (%v)", left, err)
 	}
 	want := rawOutbox(t, clean)
 	for name, fault := range map[string]faultKind{
@@ -67,13 +88,18 @@ func TestRescoreMayBeRepeated(t *testing.T) {
 				names := populate(t, s, before)
 				var n atomic.Int64
 				f := &faulty{Store: s, step: func(engine.Step) faultKind {
-					if k := n.Add(1); k == 3 || k == 9 || k == 17 || k == 30 {
+					if k := n.Add(1); k == 3 || k == 5 || k == 8 || k == 13 {
 						return fault
 					}
 					return fine
 				}}
 				for attempt := 0; ; attempt++ {
-					err := rescore(setup{memory: s, store: f, model: after}.engine(t), s, before, at)
+					e := setup{memory: s, store: f, model: after}.engine(t)
+					e.Inherit(past)
+					_, err := e.Assign(t.Context(), nil, whole(web))
+					if err == nil {
+						err = rescore(e, s)
+					}
 					if err == nil {
 						break
 					}
@@ -83,7 +109,7 @@ func TestRescoreMayBeRepeated(t *testing.T) {
 				}
 				sameOutbox(t, rawOutbox(t, s), want)
 				for _, name := range names {
-					a, b := account(t, s, after, name), account(t, clean, after, name)
+					a, b := standing(t, s, past, after, name), standing(t, clean, past, after, name)
 					if (a == nil) != (b == nil) || a != nil && (after.Tier(a) != after.Tier(b) || a.Clock != b.Clock || a.Seq != b.Seq) {
 						t.Errorf("%s: got %+v, want %+v", name, a, b)
 					}
@@ -122,10 +148,11 @@ func TestRescoreKeepsMemoryBounded(t *testing.T) {
 	s := memory.New(shards)
 	names := populate(t, s, before)
 	e := setup{memory: s, model: after, accounts: 10}.engine(t)
-	if err := rescore(e, s, before, start+hour); err != nil {
+	e.Inherit(once(before, start+hour))
+	assign(t, e, web)
+	if err := rescore(e, s); err != nil {
 		t.Fatal(err)
 	}
-	assign(t, e, web)
 	var inputs []engine.Input
 	for i, name := range names {
 		inputs = append(inputs, visit(web, int64(1000+i), name, start+hour))
@@ -134,4 +161,173 @@ func TestRescoreKeepsMemoryBounded(t *testing.T) {
 	if held := e.Cached(); held > 10 {
 		t.Errorf("got %d accounts in memory, want at most 10", held)
 	}
+}
+
+// change is another model, in force once so many inputs of the log are stored.
+type change struct {
+	after int
+	model *scoring.Model
+	at    int64 // the instant at which it takes effect
+}
+
+// change has both engines stop, and puts the next model in force.
+func (w *world) change() {
+	c := w.changes[0]
+	w.changes = w.changes[1:]
+	w.past.Models = append(slices.Clone(w.past.Models), engine.Before{Model: w.model, Until: c.at})
+	w.past.Epoch, w.model = w.past.Epoch+1, c.model
+	for i := range w.engines {
+		w.boot(i)
+		w.takeOver(i)
+	}
+}
+
+// While two engines that crash and take each other's partitions put accounts under new
+// models, a few at a time between rounds, sweeps and zombies, the states and the
+// crossings are those of a world that stood still for each change.
+func TestAModelChangesBesideTheRounds(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(60) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			r := rand.New(rand.NewPCG(seed, 17))
+			log := drawLog(r, 120+r.IntN(200))
+			until := log[len(log)-1].Event.Time + 12*day
+			models, changes := drawChanges(t, r, log)
+			want, accounts := stillWorld(t, models[0], log, changes, until)
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, r, spec(), log)
+				w.model, w.changes = models[0], changes
+				for i := range w.engines {
+					w.boot(i)
+					w.takeOver(i)
+				}
+				w.live(until)
+				w.rescored()
+				sameOutbox(t, rawOutbox(t, w.memory), want)
+				w.sameAccounts(accounts, until)
+			})
+			if t.Failed() {
+				t.Logf("seed %d", seed)
+			}
+		})
+	}
+}
+
+// rescored wants both engines to find every account under the model in force.
+func (w *world) rescored() {
+	w.t.Helper()
+	for i, e := range w.engines {
+		if left, err := e.Unscored(w.t.Context()); left != 0 || err != nil {
+			w.t.Errorf("engine %d: %d shards are left (%v)", i, left, err)
+		}
+	}
+	for n := range shards {
+		records, _, err := w.memory.Scan(w.t.Context(), n, 0, math.MaxInt)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for _, r := range records {
+			if got := engine.EpochOf(r.State); got != w.past.Epoch {
+				w.t.Errorf("%s is at epoch %d, want %d", r.Account, got, w.past.Epoch)
+			}
+		}
+	}
+}
+
+// sameAccounts wants the states of a world that stood still.
+func (w *world) sameAccounts(want map[string]*scoring.Account, until int64) {
+	w.t.Helper()
+	for name, x := range want {
+		a := standing(w.t, w.memory, w.past, w.model, name)
+		switch {
+		case a == nil && !x.Empty():
+			w.t.Errorf("%s is not stored, want %+v", name, x)
+		case a != nil && (w.model.Tier(a) != w.model.Tier(x) || a.Seq != x.Seq || a.Clock != x.Clock ||
+			math.Abs(w.model.Score(a, until)-w.model.Score(x, until)) > 1e-9):
+			w.t.Errorf("%s: got %s seq %d clock %d, want %s seq %d clock %d", name, w.model.Tier(a), a.Seq, a.Clock, w.model.Tier(x), x.Seq, x.Clock)
+		}
+	}
+}
+
+// standing reads an account as stored, under the model in force; nil where there is none.
+func standing(t testing.TB, s engine.Store, past engine.Past, m *scoring.Model, name string) *scoring.Account {
+	t.Helper()
+	records, err := s.Load(t.Context(), engine.ShardOf(name, shards), []string{name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := past.Read(m, records[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// drawChanges draws a model and one to three that replace it, sometimes at once.
+func drawChanges(t *testing.T, r *rand.Rand, log []engine.Input) ([]*scoring.Model, []change) {
+	specs := []scoring.Spec{spec()}
+	for v := range 1 + r.IntN(3) {
+		s := spec()
+		if r.IntN(2) == 0 {
+			s = stricter()
+		}
+		s.Version = v + 2
+		for i := range s.Signals {
+			s.Signals[i].Points *= 0.5 + r.Float64()
+			s.Signals[i].HalfLife = int64(float64(s.Signals[i].HalfLife) * (0.5 + r.Float64()))
+		}
+		s.Tiers[0].MinDwell, s.Tiers[0].Hysteresis = int64(r.IntN(2))*hour, float64(r.IntN(8))
+		specs = append(specs, s)
+	}
+	var models []*scoring.Model
+	var changes []change
+	after, at := 0, int64(0)
+	for i, s := range specs {
+		models = append(models, compile(t, s, specs...))
+		if i == 0 {
+			continue
+		}
+		after = min(after+1+r.IntN(len(log)/2), len(log)-1)
+		// What was noted last: not all that is applied was before it.
+		at = max(at+1, log[max(after-1-r.IntN(10), 0)].Event.Time+r.Int64N(hour))
+		changes = append(changes, change{after, models[i], at})
+	}
+	return models, changes
+}
+
+// stillWorld is what one account after the other comes to where all stand still until
+// each is under the new model.
+func stillWorld(t *testing.T, m *scoring.Model, log []engine.Input, changes []change, until int64) (outbox map[string][]string, accounts map[string]*scoring.Account) {
+	t.Helper()
+	outbox, accounts = map[string][]string{}, map[string]*scoring.Account{}
+	told := func(name string, out scoring.Outcome) {
+		for i := range out.Crossings {
+			value, err := lines{}.Change(name, &out.Crossings[i])
+			if err != nil {
+				t.Fatal(err)
+			}
+			outbox[name] = append(outbox[name], string(value))
+		}
+	}
+	for i, in := range log {
+		for len(changes) > 0 && changes[0].after <= i {
+			for name, a := range accounts {
+				told(name, changes[0].model.Adopt(a, m, changes[0].at))
+			}
+			m, changes = changes[0].model, changes[1:]
+		}
+		a := accounts[in.Event.Account]
+		if a == nil {
+			a = &scoring.Account{}
+			m.Open(a)
+			accounts[in.Event.Account] = a
+		}
+		e := *in.Event
+		told(e.Account, m.Apply(a, &e, engine.UnknownWatermark))
+	}
+	for _, name := range slices.Sorted(maps.Keys(accounts)) {
+		told(name, m.Advance(accounts[name], until))
+	}
+	return outbox, accounts
 }
