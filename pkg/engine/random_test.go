@@ -238,12 +238,9 @@ func (w *world) live(until int64) {
 // its own too.
 func (w *world) step() {
 	owner := w.owner[w.log[w.done].Partition]
-	most := w.done + 1 + w.r.IntN(20)
-	if len(w.changes) > 0 {
-		most = min(most, w.changes[0].after)
-	}
+	most := w.upTo(w.done + 1 + w.r.IntN(20))
 	end := w.done + 1
-	for end < min(most, len(w.log)) && w.owner[w.log[end].Partition] == owner {
+	for end < most && w.owner[w.log[end].Partition] == owner {
 		end++
 	}
 	r := w.round(w.log[w.done:end])
@@ -304,7 +301,7 @@ func (w *world) rebalance() {
 	w.owner[p] = 1 - before
 	zombie := w.engines[before]
 	end := w.done
-	for end < min(w.done+10, len(w.log)) && w.log[end].Partition == p {
+	for end < w.upTo(w.done+10) && w.log[end].Partition == p {
 		end++
 	}
 	late := w.log[max(w.done-5, 0):end]
@@ -345,6 +342,14 @@ func (w *world) round(inputs []engine.Input) engine.Round {
 	r := round(clones(inputs)...)
 	r.Watermark = w.level(r.Watermark)
 	return r
+}
+
+// upTo bounds how much of the log is applied under the present model.
+func (w *world) upTo(end int) int {
+	if len(w.changes) > 0 {
+		end = min(end, w.changes[0].after)
+	}
+	return min(end, len(w.log))
 }
 
 // level is a watermark that does not pass the instant of a change of the model to come.
