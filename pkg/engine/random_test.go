@@ -148,6 +148,7 @@ type world struct {
 	losing  bool // a node is set back now and then
 	setBack func()
 	changes []change // of the model, still to come
+	still   bool     // all stand still until each account is under the new one
 	lost    bool
 	dice    sync.Mutex
 }

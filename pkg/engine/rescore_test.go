@@ -179,7 +179,20 @@ func (w *world) change() {
 	for i := range w.engines {
 		w.boot(i)
 		w.takeOver(i)
+		if w.still {
+			w.survive(i, rescore(w.engines[i], w.memory))
+		}
 	}
+}
+
+// under begins a world with a model, and the changes to come.
+func (w *world) under(m *scoring.Model, changes []change) *world {
+	w.model, w.changes = m, changes
+	for i := range w.engines {
+		w.boot(i)
+		w.takeOver(i)
+	}
+	return w
 }
 
 // While two engines that crash and take each other's partitions put accounts under new
@@ -193,18 +206,49 @@ func TestAModelChangesBesideTheRounds(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 17))
 			log := drawLog(r, 120+r.IntN(200))
 			until := log[len(log)-1].Event.Time + 12*day
-			models, changes := drawChanges(t, r, log)
+			models, changes := drawChanges(t, r, spec(), log)
 			want, accounts := stillWorld(t, models[0], log, changes, until)
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, r, spec(), log)
-				w.model, w.changes = models[0], changes
-				for i := range w.engines {
-					w.boot(i)
-					w.takeOver(i)
-				}
+				w := newWorld(t, r, spec(), log).under(models[0], changes)
 				w.live(until)
 				w.rescored()
 				sameOutbox(t, rawOutbox(t, w.memory), want)
+				w.sameAccounts(accounts, until)
+			})
+			if t.Failed() {
+				t.Logf("seed %d", seed)
+			}
+		})
+	}
+}
+
+// So it is where accounts go into each other.
+func TestAModelChangesBesideMerges(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(40) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			r := rand.New(rand.NewPCG(seed, 18))
+			log := drawMerges(r, drawLog(r, 120+r.IntN(200)))
+			until := log[len(log)-1].Event.Time + 12*day
+			s := spec()
+			models, changes := drawChanges(t, r, s, log)
+			synctest.Test(t, func(t *testing.T) {
+				still := newWorld(t, r, s, log)
+				still.calm, still.still, still.told = true, true, true
+				still.under(models[0], changes).live(until)
+				w := newWorld(t, r, s, log)
+				w.told = true
+				w.under(models[0], changes).live(until)
+				w.rescored()
+				sameOutbox(t, rawOutbox(t, w.memory), rawOutbox(t, still.memory))
+				accounts := map[string]*scoring.Account{}
+				for i := range 14 {
+					name := fmt.Sprintf("firm%d.example", i)
+					if a := standing(t, still.memory, still.past, still.model, name); a != nil {
+						accounts[name] = a
+					}
+				}
 				w.sameAccounts(accounts, until)
 			})
 			if t.Failed() {
@@ -265,14 +309,15 @@ func standing(t testing.TB, s engine.Store, past engine.Past, m *scoring.Model, 
 }
 
 // drawChanges draws a model and one to three that replace it, sometimes at once.
-func drawChanges(t *testing.T, r *rand.Rand, log []engine.Input) ([]*scoring.Model, []change) {
-	specs := []scoring.Spec{spec()}
+func drawChanges(t *testing.T, r *rand.Rand, first scoring.Spec, log []engine.Input) ([]*scoring.Model, []change) {
+	t.Helper()
+	specs := []scoring.Spec{first}
 	for v := range 1 + r.IntN(3) {
 		s := spec()
 		if r.IntN(2) == 0 {
 			s = stricter()
 		}
-		s.Version = v + 2
+		s.Version, s.Identity = v+2, first.Identity
 		for i := range s.Signals {
 			s.Signals[i].Points *= 0.5 + r.Float64()
 			s.Signals[i].HalfLife = int64(float64(s.Signals[i].HalfLife) * (0.5 + r.Float64()))
