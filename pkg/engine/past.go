@@ -34,6 +34,8 @@ const epochs = 1 << 7
 // with its layout, which is less.
 const epochMark = 1 << 7
 
+var _ [epochMark - 1 - scoring.Layout]struct{} // layouts are less
+
 // models are the model in force and those before it.
 type models struct {
 	now  *scoring.Model

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
-	"math/rand/v2"
-	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -119,6 +116,134 @@ func TestRescoreMayBeRepeated(t *testing.T) {
 	}
 }
 
+// A shard counts as looked through when its last accounts are, and not before, though an
+// engine that crashed has to look through it anew.
+func TestRescoreIsResumed(t *testing.T) {
+	t.Parallel()
+	before, after := compile(t, spec(), spec(), stricter()), compile(t, stricter(), spec(), stricter())
+	s := memory.New(2)
+	e := setup{memory: s, model: before}.engine(t)
+	assign(t, e, web)
+	var inputs []engine.Input
+	for i := range 1000 {
+		inputs = append(inputs, visit(web, int64(i), fmt.Sprintf("firm%d.example", i), start))
+	}
+	process(t, e, round(inputs...))
+	checkpoint(t, e)
+	boot := func() *engine.Engine {
+		e := setup{memory: s, model: after}.engine(t)
+		e.Inherit(once(before, start+hour))
+		assign(t, e, web)
+		return e
+	}
+	e = boot()
+	for i := range 3 {
+		if more, err := e.Rescore(t.Context(), s); err != nil || !more {
+			t.Fatalf("call %d: %v, more: %v", i, err, more)
+		}
+	}
+	adopted := e.Adopted()
+	if left, err := e.Unscored(t.Context()); left != 2 || err != nil || adopted < 100 || adopted > 600 {
+		t.Errorf("%d accounts done, %d shards are left (%v), want both", adopted, left, err)
+	}
+	e = boot()
+	if err := rescore(e, s); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := e.Unscored(t.Context()); left != 0 || err != nil || adopted+e.Adopted() != 1000 {
+		t.Errorf("%d and %d accounts done, %d shards are left (%v), want 1000 and none", adopted, e.Adopted(), left, err)
+	}
+	if n := atEpoch(t, s, 1); n != 1000 {
+		t.Errorf("%d states say epoch 1, want 1000", n)
+	}
+}
+
+// atEpoch is how many states name an epoch.
+func atEpoch(t *testing.T, s *memory.Store, epoch uint64) (n int) {
+	t.Helper()
+	for shard := range s.Shards() {
+		records, _, err := s.Scan(t.Context(), shard, 0, math.MaxInt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range records {
+			if engine.EpochOf(r.State) == epoch {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// A state that was set back to before a change of the model goes on from what was
+// published: from after the change it is under the new model, and is not moved by it a second
+// time; from before it still will be.
+func TestWhatWasPublishedTellsHowFarAChangeWent(t *testing.T) {
+	t.Parallel()
+	before, after := compile(t, spec(), spec(), stricter()), compile(t, stricter(), spec(), stricter())
+	for name, c := range map[string]struct {
+		at    int64
+		epoch uint64
+		path  string // of what follows
+	}{
+		"after":  {start + 2*hour, 1, ""},
+		"before": {start + hour/2, 0, "B>C model "}, // 40 is not enough any more
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := memory.New(1)
+			e := setup{memory: s, model: before}.engine(t)
+			assign(t, e, web)
+			process(t, e, round(visit(web, 0, "acme.example", start), visit(web, 1, "acme.example", start)))
+			checkpoint(t, e)
+			e = setup{memory: s, model: after}.engine(t)
+			e.Inherit(once(before, start+hour))
+			assign(t, e, web)
+			published := engine.Published{Account: "acme.example", Seq: 3, To: "B", At: c.at, Value: []byte(`{"Account":"acme.example","Seq":3}`)}
+			if n, err := e.Reconcile(t.Context(), []engine.Published{published}); n != 1 || err != nil {
+				t.Fatalf("%d behind (%v), want one", n, err)
+			}
+			if n := atEpoch(t, s, c.epoch); n != 1 {
+				t.Errorf("%d states say epoch %d, want one", n, c.epoch)
+			}
+			if err := rescore(e, s); err != nil {
+				t.Fatal(err)
+			}
+			var got []line
+			for _, v := range rawOutbox(t, s)["acme.example"][2:] {
+				var l line
+				if err := unmarshal([]byte(v), &l); err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, l)
+			}
+			if path(got) != c.path || len(got) > 0 && got[0].Seq != 4 {
+				t.Errorf("then it went %q, %+v, want %q", path(got), got, c.path)
+			}
+		})
+	}
+}
+
+// Who still has an earlier model must not touch what stands under a later one.
+func TestALaterModelIsRefused(t *testing.T) {
+	t.Parallel()
+	before, after := compile(t, spec(), spec(), stricter()), compile(t, stricter(), spec(), stricter())
+	s := memory.New(1)
+	populate(t, s, before)
+	zombie := setup{memory: s, store: s.Peer(), model: before, accounts: 1}.engine(t)
+	assign(t, zombie, web)
+	e := setup{memory: s, model: after}.engine(t)
+	e.Inherit(once(before, start+hour))
+	assign(t, e, web)
+	if err := rescore(e, s); err != nil {
+		t.Fatal(err)
+	}
+	err := zombie.Process(t.Context(), round(visit(web, 1000, "firm7.example", start+2*hour)))
+	if !errors.Is(err, engine.ErrLaterModel) {
+		t.Errorf("got %v, want a refusal", err)
+	}
+}
+
 // sameOutbox wants the same messages of every account, in the same order.
 func sameOutbox(t testing.TB, got, want map[string][]string) {
 	t.Helper()
@@ -161,218 +286,4 @@ func TestRescoreKeepsMemoryBounded(t *testing.T) {
 	if held := e.Cached(); held > 10 {
 		t.Errorf("got %d accounts in memory, want at most 10", held)
 	}
-}
-
-// change is another model, in force once so many inputs of the log are stored.
-type change struct {
-	after int
-	model *scoring.Model
-	at    int64 // the instant at which it takes effect
-}
-
-// change has both engines stop, and puts the next model in force.
-func (w *world) change() {
-	c := w.changes[0]
-	w.changes = w.changes[1:]
-	w.past.Models = append(slices.Clone(w.past.Models), engine.Before{Model: w.model, Until: c.at})
-	w.past.Epoch, w.model = w.past.Epoch+1, c.model
-	for i := range w.engines {
-		w.boot(i)
-		w.takeOver(i)
-		if w.still {
-			w.survive(i, rescore(w.engines[i], w.memory))
-		}
-	}
-}
-
-// under begins a world with a model, and the changes to come.
-func (w *world) under(m *scoring.Model, changes []change) *world {
-	w.model, w.changes = m, changes
-	for i := range w.engines {
-		w.boot(i)
-		w.takeOver(i)
-	}
-	return w
-}
-
-// While two engines that crash and take each other's partitions put accounts under new
-// models, a few at a time between rounds, sweeps and zombies, the states and the
-// crossings are those of a world that stood still for each change.
-func TestAModelChangesBesideTheRounds(t *testing.T) {
-	t.Parallel()
-	for seed := range uint64(60) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Parallel()
-			r := rand.New(rand.NewPCG(seed, 17))
-			log := drawLog(r, 120+r.IntN(200))
-			until := log[len(log)-1].Event.Time + 12*day
-			models, changes := drawChanges(t, r, spec(), log)
-			want, accounts := stillWorld(t, models[0], log, changes, until)
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, r, spec(), log).under(models[0], changes)
-				w.live(until)
-				w.rescored()
-				sameOutbox(t, rawOutbox(t, w.memory), want)
-				w.sameAccounts(accounts, until)
-			})
-			if t.Failed() {
-				t.Logf("seed %d", seed)
-			}
-		})
-	}
-}
-
-// So it is where accounts go into each other.
-func TestAModelChangesBesideMerges(t *testing.T) {
-	t.Parallel()
-	for seed := range uint64(40) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Parallel()
-			r := rand.New(rand.NewPCG(seed, 18))
-			log := drawMerges(r, drawLog(r, 120+r.IntN(200)))
-			until := log[len(log)-1].Event.Time + 12*day
-			s := spec()
-			models, changes := drawChanges(t, r, s, log)
-			synctest.Test(t, func(t *testing.T) {
-				still := newWorld(t, r, s, log)
-				still.calm, still.still, still.told = true, true, true
-				still.under(models[0], changes).live(until)
-				w := newWorld(t, r, s, log)
-				w.told = true
-				w.under(models[0], changes).live(until)
-				w.rescored()
-				sameOutbox(t, rawOutbox(t, w.memory), rawOutbox(t, still.memory))
-				accounts := map[string]*scoring.Account{}
-				for i := range 14 {
-					name := fmt.Sprintf("firm%d.example", i)
-					if a := standing(t, still.memory, still.past, still.model, name); a != nil {
-						accounts[name] = a
-					}
-				}
-				w.sameAccounts(accounts, until)
-			})
-			if t.Failed() {
-				t.Logf("seed %d", seed)
-			}
-		})
-	}
-}
-
-// rescored wants both engines to find every account under the model in force.
-func (w *world) rescored() {
-	w.t.Helper()
-	for i, e := range w.engines {
-		if left, err := e.Unscored(w.t.Context()); left != 0 || err != nil {
-			w.t.Errorf("engine %d: %d shards are left (%v)", i, left, err)
-		}
-	}
-	for n := range shards {
-		records, _, err := w.memory.Scan(w.t.Context(), n, 0, math.MaxInt)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		for _, r := range records {
-			if got := engine.EpochOf(r.State); got != w.past.Epoch {
-				w.t.Errorf("%s is at epoch %d, want %d", r.Account, got, w.past.Epoch)
-			}
-		}
-	}
-}
-
-// sameAccounts wants the states of a world that stood still.
-func (w *world) sameAccounts(want map[string]*scoring.Account, until int64) {
-	w.t.Helper()
-	for name, x := range want {
-		a := standing(w.t, w.memory, w.past, w.model, name)
-		switch {
-		case a == nil && !x.Empty():
-			w.t.Errorf("%s is not stored, want %+v", name, x)
-		case a != nil && (w.model.Tier(a) != w.model.Tier(x) || a.Seq != x.Seq || a.Clock != x.Clock ||
-			math.Abs(w.model.Score(a, until)-w.model.Score(x, until)) > 1e-9):
-			w.t.Errorf("%s: got %s seq %d clock %d, want %s seq %d clock %d", name, w.model.Tier(a), a.Seq, a.Clock, w.model.Tier(x), x.Seq, x.Clock)
-		}
-	}
-}
-
-// standing reads an account as stored, under the model in force; nil where there is none.
-func standing(t testing.TB, s engine.Store, past engine.Past, m *scoring.Model, name string) *scoring.Account {
-	t.Helper()
-	records, err := s.Load(t.Context(), engine.ShardOf(name, shards), []string{name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := past.Read(m, records[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
-
-// drawChanges draws a model and one to three that replace it, sometimes at once.
-func drawChanges(t *testing.T, r *rand.Rand, first scoring.Spec, log []engine.Input) ([]*scoring.Model, []change) {
-	t.Helper()
-	specs := []scoring.Spec{first}
-	for v := range 1 + r.IntN(3) {
-		s := spec()
-		if r.IntN(2) == 0 {
-			s = stricter()
-		}
-		s.Version, s.Identity = v+2, first.Identity
-		for i := range s.Signals {
-			s.Signals[i].Points *= 0.5 + r.Float64()
-			s.Signals[i].HalfLife = int64(float64(s.Signals[i].HalfLife) * (0.5 + r.Float64()))
-		}
-		s.Tiers[0].MinDwell, s.Tiers[0].Hysteresis = int64(r.IntN(2))*hour, float64(r.IntN(8))
-		specs = append(specs, s)
-	}
-	var models []*scoring.Model
-	var changes []change
-	after, at := 0, int64(0)
-	for i, s := range specs {
-		models = append(models, compile(t, s, specs...))
-		if i == 0 {
-			continue
-		}
-		after = min(after+1+r.IntN(len(log)/2), len(log)-1)
-		// What was noted last: not all that is applied was before it.
-		at = max(at+1, log[max(after-1-r.IntN(10), 0)].Event.Time+r.Int64N(hour))
-		changes = append(changes, change{after, models[i], at})
-	}
-	return models, changes
-}
-
-// stillWorld is what one account after the other comes to where all stand still until
-// each is under the new model.
-func stillWorld(t *testing.T, m *scoring.Model, log []engine.Input, changes []change, until int64) (outbox map[string][]string, accounts map[string]*scoring.Account) {
-	t.Helper()
-	outbox, accounts = map[string][]string{}, map[string]*scoring.Account{}
-	told := func(name string, out scoring.Outcome) {
-		for i := range out.Crossings {
-			value, err := lines{}.Change(name, &out.Crossings[i])
-			if err != nil {
-				t.Fatal(err)
-			}
-			outbox[name] = append(outbox[name], string(value))
-		}
-	}
-	for i, in := range log {
-		for len(changes) > 0 && changes[0].after <= i {
-			for name, a := range accounts {
-				told(name, changes[0].model.Adopt(a, m, changes[0].at))
-			}
-			m, changes = changes[0].model, changes[1:]
-		}
-		a := accounts[in.Event.Account]
-		if a == nil {
-			a = &scoring.Account{}
-			m.Open(a)
-			accounts[in.Event.Account] = a
-		}
-		e := *in.Event
-		told(e.Account, m.Apply(a, &e, engine.UnknownWatermark))
-	}
-	for _, name := range slices.Sorted(maps.Keys(accounts)) {
-		told(name, m.Advance(accounts[name], until))
-	}
-	return outbox, accounts
 }
