@@ -85,7 +85,7 @@ func (w *world) inForce() (m store.Model) {
 			return err
 		}
 		defer s.Close() //nolint:errcheck // only read from
-		found := false
+		var found bool
 		if m, found, err = s.LatestModel(w.t.Context()); err == nil && !found {
 			err = errors.New("no model")
 		}

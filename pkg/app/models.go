@@ -134,11 +134,11 @@ func pastOf(models []store.Model, compile func(store.Model) (*scoring.Model, err
 			break
 		}
 		m, err := compile(before)
-		if err != nil && epoch > through {
-			return past, err
-		}
 		if err != nil {
-			break // written for an earlier version of this program
+			if epoch <= through {
+				err = nil // written for an earlier version of this program, and hardly needed
+			}
+			return past, err
 		}
 		past.Models = slices.Insert(past.Models, 0, engine.Before{Model: m, Until: next.EffectiveAt})
 	}

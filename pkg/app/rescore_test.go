@@ -30,7 +30,7 @@ func (p *portions) Rescore(context.Context, engine.Scanner) (bool, error) {
 		return true, p.err
 	}
 	if p.mine > 0 {
-		time.Sleep(10 * time.Millisecond) // of the bubble's clock
+		<-time.After(10 * time.Millisecond) // of the bubble's clock
 		p.mine--
 	}
 	return p.mine > 0, nil
@@ -52,7 +52,7 @@ func steps(t *testing.T, r *rescorer, busy bool, most int) time.Duration {
 		if !due {
 			return time.Since(begun)
 		}
-		time.Sleep(time.Until(at))
+		<-time.After(time.Until(at))
 		if err := r.step(t.Context(), busy); err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +100,7 @@ func TestARescoreIsOverWhenAllInstancesAreDone(t *testing.T) {
 		r.begin(store.Model{Hash: "h", Epoch: 1, Switched: true})
 		r.joined()
 		go func() {
-			time.Sleep(3 * time.Second)
+			<-time.After(3 * time.Second)
 			p.others = 0
 		}()
 		took := steps(t, r, true, 30)
