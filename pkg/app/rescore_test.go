@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,9 +21,10 @@ import (
 
 // portions is an engine with so many portions of accounts left, each of which takes 10 ms.
 type portions struct {
-	mine, others int
-	err          error
-	looks        int
+	mine   int
+	others atomic.Int64
+	err    error
+	looks  int
 }
 
 func (p *portions) Rescore(context.Context, engine.Scanner) (bool, error) {
@@ -38,7 +40,7 @@ func (p *portions) Rescore(context.Context, engine.Scanner) (bool, error) {
 
 func (p *portions) Unscored(context.Context) (int, error) {
 	p.looks++
-	return min(p.mine+p.others, 1), nil
+	return min(p.mine+int(p.others.Load()), 1), nil
 }
 
 func (p *portions) Adopted() int64 { return 7 }
@@ -95,13 +97,14 @@ func TestARescoreLeavesTimeForEvents(t *testing.T) {
 func TestARescoreIsOverWhenAllInstancesAreDone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := &portions{others: 1}
+		p := &portions{}
+		p.others.Store(1)
 		r := &rescorer{engine: p, log: zerolog.Nop(), adopted: func(context.Context, store.Model) error { return nil }}
 		r.begin(store.Model{Hash: "h", Epoch: 1, Switched: true})
 		r.joined()
 		go func() {
 			<-time.After(3 * time.Second)
-			p.others = 0
+			p.others.Store(0)
 		}()
 		took := steps(t, r, true, 30)
 		if took < 3*time.Second || took > 4*time.Second || p.looks > 8 {
