@@ -314,10 +314,7 @@ func (m *Model) Adopt(a *Account, before *Model, t int64) Outcome {
 		return out
 	}
 	before.advance(a, t, &out)
-	a.Clock = max(a.Clock, t)
-	before.settle(a)
-	a.suspects = nil
-	m.Open(a)
+	m.Succeed(a, before, t)
 	out.Changed = true
 	if _, kept := m.tierOf[a.tier]; a.tiered && !kept {
 		m.rehome(a, before, &out)
@@ -325,6 +322,17 @@ func (m *Model) Adopt(a *Account, before *Model, t int64) Outcome {
 		m.evaluate(a, because(CauseModel), &out)
 	}
 	return out
+}
+
+// Succeed is Adopt of an account of which it is known what the change led to: its tier is
+// not decided.
+func (m *Model) Succeed(a *Account, before *Model, t int64) {
+	if a.Begun {
+		a.Clock = max(a.Clock, t)
+		before.settle(a)
+		a.suspects = nil
+	}
+	m.Open(a)
 }
 
 // settle brings every sum to the account's clock, so that another half-life

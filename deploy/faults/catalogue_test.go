@@ -122,5 +122,5 @@ Not in the table:
 `
 
 func catalogue() []fault {
-	return slices.Concat(crashes(), merges(), recoveries(), groups(), redisFaults(), kafkaFaults(), dataFaults(), upgrades())
+	return slices.Concat(crashes(), models(), merges(), recoveries(), groups(), redisFaults(), kafkaFaults(), dataFaults(), upgrades())
 }

@@ -12,7 +12,6 @@ import (
 
 	"tidemark/pkg/config"
 	"tidemark/pkg/engine"
-	"tidemark/pkg/modelfile"
 	"tidemark/pkg/store"
 	"tidemark/pkg/store/redis"
 	"tidemark/scoring"
@@ -55,24 +54,52 @@ func (c common) Agrees(ctx context.Context) error {
 	return nil
 }
 
-// adoptLease is held by the one instance that moves accounts to another model.
+// adoptLease is held by the one instance that puts a model in force.
 const adoptLease = "adopt"
 
-// adopt puts the store under this program's model. Where it was under another,
-// that is noted first, with the instant at which the new one takes effect; other
-// instances see it and stop; then every account is moved as of that instant, and
-// the move is noted as done. Stopped anywhere in between, the next start goes on
-// with the same instant.
+// adopt puts the store under this program's model. Where it was under another, that is
+// noted first, with the instant at which the new one takes effect; other instances see it
+// and stop, which is waited for and noted too. From then on instances serve under the new
+// model, and accounts are put under it one by one as of that instant: see engine.Past.
+// Stopped anywhere in between, the next start goes on with the same instant.
 func (s *service) adopt(ctx context.Context) error {
-	done, err := s.adopted(ctx)
-	if done || err != nil {
+	models, err := s.store.Models(ctx)
+	if err != nil {
+		return fmt.Errorf("models: %w", err)
+	}
+	if !serves(models, s.model) {
+		if models, err = s.replace(ctx); err != nil {
+			return err
+		}
+	}
+	models = numbered(models)
+	past, err := pastOf(models, func(m store.Model) (*scoring.Model, error) { return s.stored(ctx, m) })
+	if err != nil {
 		return err
 	}
+	s.engine.Inherit(past)
+	s.gate.Inherit(past)
+	s.pump.rescore.begin(models[len(models)-1])
+	return nil
+}
+
+// serves reports whether instances may serve under the model: nobody does any more under
+// one before it.
+func serves(models []store.Model, m *scoring.Model) bool {
+	if len(models) == 0 {
+		return false
+	}
+	last := models[len(models)-1]
+	return last.Hash == m.Hash() && (last.Switched || last.Adopted)
+}
+
+// replace announces this program's model, and waits until others have stopped.
+func (s *service) replace(ctx context.Context) ([]store.Model, error) {
 	release, err := hold(ctx, ctx, s.log, func(ctx context.Context) (bool, error) {
 		return s.store.Acquire(ctx, adoptLease, s.owner(), leaseTTL)
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() {
 		release()
@@ -82,52 +109,43 @@ func (s *service) adopt(ctx context.Context) error {
 	for {
 		models, err := s.store.Models(ctx)
 		if err != nil {
-			return fmt.Errorf("models: %w", err)
+			return nil, fmt.Errorf("models: %w", err)
 		}
 		switch n := len(models); {
-		case n > 0 && !models[n-1].Adopted:
-			if err := s.move(ctx, models[:n-1], models[n-1]); err != nil {
-				return fmt.Errorf("rescore: %w", err)
-			}
+		case serves(models, s.model):
+			return models, nil
 		case n > 0 && models[n-1].Hash == s.model.Hash():
-			return nil
+			err = s.switchTo(ctx, numbered(models)[n-1])
 		default:
-			if err := s.announce(ctx, models); err != nil {
-				return err
-			}
+			err = s.announce(ctx, numbered(models))
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 }
 
-// adopted reports whether every account is under this program's model already.
-func (s *service) adopted(ctx context.Context) (bool, error) {
-	models, err := s.store.Models(ctx)
-	if err != nil {
-		return false, fmt.Errorf("models: %w", err)
-	}
-	n := len(models)
-	return n > 0 && models[n-1].Adopted && models[n-1].Hash == s.model.Hash(), nil
-}
-
-// announce notes this program's model as the one to adopt; where there was none,
-// there is nothing to move.
+// announce notes this program's model as the next one; where there was none, there is
+// nothing to wait for.
 func (s *service) announce(ctx context.Context, earlier []store.Model) error {
 	at, err := s.effective(ctx)
 	if err != nil {
 		return err
 	}
-	first := len(earlier) == 0
-	for _, m := range earlier {
+	next := store.Model{
+		Hash: s.model.Hash(), Name: s.model.Name(), Version: fmt.Sprint(s.model.Version()),
+		Source: string(s.file.Source), Adopted: len(earlier) == 0,
+	}
+	for i, m := range earlier {
 		if m.Hash == s.model.Hash() {
 			return hopeless{replaced(&m, &earlier[len(earlier)-1])}
 		}
 		// Instants ascend, so that each is the instant of one change only.
 		at = max(at, m.EffectiveAt+1)
+		next.Epoch = earlier[i].Epoch + 1
 	}
-	return s.store.AddModel(ctx, store.Model{
-		Hash: s.model.Hash(), Name: s.model.Name(), Version: fmt.Sprint(s.model.Version()),
-		EffectiveAt: at, Source: string(s.file.Source), Adopted: first,
-	})
+	next.EffectiveAt = at
+	return s.store.AddModel(ctx, next)
 }
 
 func replaced(old, now *store.Model) error {
@@ -135,70 +153,41 @@ func replaced(old, now *store.Model) error {
 		old.Name, old.Version, now.Name, now.Version, codec.FormatTime(now.EffectiveAt))
 }
 
-// move takes every account from the model before to the one announced.
-func (s *service) move(ctx context.Context, earlier []store.Model, to store.Model) error {
-	var from *store.Model
-	for i := range earlier {
-		if earlier[i].Adopted {
-			from = &earlier[i]
-		}
+// switchTo waits until every other instance has stopped that serves under a model before,
+// and notes that.
+func (s *service) switchTo(ctx context.Context, m store.Model) error {
+	s.log.Info().Str("to", m.Name+" "+m.Version).Msg("the model changed, waiting for other instances to stop")
+	shards := everyShard(s.store.Shards())
+	release, err := holdShards(ctx, s.log, s.store, shards, s.owner())
+	if err != nil {
+		return err
 	}
-	if from != nil && from.Hash != to.Hash {
-		if err := s.rescore(ctx, *from, to); err != nil {
-			return err
-		}
-	}
-	to.Adopted = true
-	return s.store.AddModel(ctx, to)
+	defer func() {
+		release()
+		// Best effort: they run out by themselves.
+		_ = s.store.ReleaseShards(context.WithoutCancel(ctx), shards, s.owner())
+	}()
+	m.Switched = true
+	return s.store.AddModel(ctx, m)
 }
 
-func (s *service) rescore(ctx context.Context, from, to store.Model) error {
-	before, err := s.stored(ctx, from)
-	if err != nil {
-		return err
+// stored compiles a model of the store, as it was in force here.
+func (s *service) stored(ctx context.Context, m store.Model) (*scoring.Model, error) {
+	if m.Hash == s.model.Hash() {
+		return s.model, nil
 	}
-	after, err := s.stored(ctx, to)
-	if err != nil {
-		return err
-	}
-	s.log.Info().Str("from", from.Name+" "+from.Version).Str("to", to.Name+" "+to.Version).Msg("the model changed, waiting for other instances to stop")
-	release, err := holdShards(ctx, s.log, s.store, everyShard(s.store.Shards()), s.owner())
-	if err != nil {
-		return err
-	}
-	defer release()
-	begun := time.Now()
-	e, err := apart(s.cfg, after, s.store, aliases{s.store}, s.metrics, s.log)
-	if err != nil {
-		return err
-	}
-	accounts := 0
-	err = e.Rescore(ctx, s.store, before, to.EffectiveAt, func(shard, n int) {
-		accounts = n
-		s.log.Debug().Int("shard", shard).Int("accounts", n).Msg("rescored")
-	})
+	out, err := compiled(ctx, s.store, m)
 	if err == nil {
-		s.log.Info().Int("accounts", accounts).Dur("took", time.Since(begun)).Str("effective", codec.FormatTime(to.EffectiveAt)).Msg("all accounts are under the new model")
+		s.people.apply(out)
+		out.ForgetAfter(s.cfg.Events.Forget())
 	}
-	return err
+	return out, err
 }
 
 // apart is an engine that works apart from what is served, on every shard.
 func apart(c config.Config, m *scoring.Model, s engine.Store, a engine.Aliases, metrics *engine.Metrics, log zerolog.Logger) (*engine.Engine, error) {
 	return engine.New(engine.Config{Lanes: c.Engine.Lanes, Accounts: c.Engine.CacheAccounts}, m, s, a,
 		codec.ChangeEncoder{Namespace: c.Namespace}, engine.Hooks{}, metrics, log)
-}
-
-// stored compiles a model of the store.
-func (s *service) stored(ctx context.Context, m store.Model) (*scoring.Model, error) {
-	if m.Hash == s.model.Hash() {
-		return s.model, nil
-	}
-	file, err := modelfile.Parse(m.Name, []byte(m.Source))
-	if err != nil {
-		return nil, fmt.Errorf("model %s %s of the store: %w", m.Name, m.Version, err)
-	}
-	return storedModel(ctx, s.store, file)
 }
 
 // holdShards is hold of every shard at once: whoever has them all knows that nobody

@@ -162,20 +162,20 @@ func (s lagState) Stored(ctx context.Context) (ago int64, known bool, err error)
 }
 
 // Model implements lag.State.
-func (s lagState) Model(ctx context.Context) (*scoring.Model, error) {
+func (s lagState) Model(ctx context.Context) (*scoring.Model, engine.Past, error) {
 	if s.Store == nil {
-		return nil, s.fault
+		return nil, engine.Past{}, s.fault
 	}
-	m, err := inForce(ctx, s.Store)
-	if m == nil || err != nil {
-		return nil, err
+	r, err := inForce(ctx, s.Store)
+	if r.model == nil || err != nil {
+		return nil, engine.Past{}, err
 	}
 	who, err := newPeople(s.people)
 	if err != nil {
-		return nil, err
+		return nil, engine.Past{}, err
 	}
-	who.apply(m)
-	return m, nil
+	who.apply(r.model)
+	return r.model, r.past, nil
 }
 
 // lagLog is Kafka as lag wants it.

@@ -52,25 +52,25 @@ func Lookup(ctx context.Context, c config.Config, account string, at int64) (*St
 		return nil, err
 	}
 	defer s.Close() //nolint:errcheck // only read from
-	m, err := inForce(ctx, s)
+	r, err := inForce(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	if m == nil {
+	if r.model == nil {
 		return nil, fmt.Errorf("namespace %q holds no model: has `tidemark serve` run there?", c.Namespace)
 	}
 	records, err := s.Load(ctx, engine.ShardOf(account, s.Shards()), []string{account})
 	if err != nil {
 		return nil, err
 	}
-	a, err := engine.Read(m, records[0])
+	a, err := r.read(records[0])
 	if err != nil {
 		return nil, err
 	}
 	if a == nil {
 		return nil, fmt.Errorf("%w: %q in namespace %q", ErrNoAccount, account, c.Namespace)
 	}
-	return standing(m, account, a, at), nil
+	return standing(r.model, account, a, at), nil
 }
 
 func standing(m *scoring.Model, account string, a *scoring.Account, at int64) *Standing {

@@ -61,6 +61,7 @@ type pump struct {
 	guard   *guard             // nil: none
 	users   *identity.Resolver // nil: no topic names users
 	scan    engine.Scanner     // nil: idle accounts are kept
+	rescore *rescorer          // nil: there was one model only
 	log     zerolog.Logger
 	now     func() int64
 
@@ -203,6 +204,7 @@ func (p *pump) begin(ctx, work context.Context, session *source.Session) error {
 	if p.users != nil {
 		p.users.Reset()
 	}
+	p.rescore.joined()
 	p.log.Info().Int("partitions", len(from)).Int("of", len(all)).Msg("partitions assigned")
 	if err := session.Start(ctx, from); err != nil {
 		return err
@@ -230,6 +232,9 @@ func (p *pump) rounds(reading, work context.Context, session *source.Session) er
 			return redis.ErrOtherServer
 		}
 		if err := p.round(work, session, batch); err != nil {
+			return err
+		}
+		if err := p.rescore.step(work, len(batch.Inputs) > 0); err != nil {
 			return err
 		}
 		p.guard.probe(session)
@@ -277,7 +282,11 @@ func (p *pump) deadline() time.Time {
 	if due := p.engine.NextDue(); due > now && due < now+wait.Milliseconds() {
 		wait = time.Duration(due-now) * time.Millisecond
 	}
-	return time.Now().Add(wait)
+	deadline := time.Now().Add(wait)
+	if at, due := p.rescore.due(); due && at.Before(deadline) {
+		return at
+	}
+	return deadline
 }
 
 // watch exchanges watermarks with other instances, and looks for due instants

@@ -191,9 +191,8 @@ func (b *rebuild) adopt(ctx context.Context, file *modelfile.File) (*scoring.Mod
 			return nil, replaced(&e, &last)
 		}
 		at = max(at, e.EffectiveAt+1)
-		if !e.Adopted {
-			continue
-		}
+		// All of the new generation is written under one model.
+		e.Adopted, e.Switched, e.Epoch = true, false, 0
 		if err := b.next.AddModel(ctx, e); err != nil {
 			return nil, err
 		}

@@ -7,7 +7,6 @@ import (
 
 	"tidemark/pkg/engine"
 	"tidemark/pkg/store/redis"
-	"tidemark/scoring"
 )
 
 // Comparison holds two states against each other at one instant.
@@ -41,13 +40,13 @@ const scoreTolerance = 1e-6
 // compare holds the live state against the new one while both go on: an account
 // that changes meanwhile may be counted though it does not differ.
 func (b *rebuild) compare(ctx context.Context, at int64) (Comparison, error) {
-	c := comparer{out: Comparison{At: at, Moves: map[engine.Correction]int{}}, log: b.model}
+	c := comparer{out: Comparison{At: at, Moves: map[engine.Correction]int{}}, log: reign{model: b.model}}
 	var err error
 	if c.live, err = inForce(ctx, b.live); err != nil {
 		return c.out, err
 	}
-	if c.live == nil { // nothing is stored under any model
-		c.live = b.model
+	if c.live.model == nil { // nothing is stored under any model
+		c.live.model = b.model
 	}
 	if err := walk(ctx, b.live, b.next, func(live, log engine.Record) { c.out.Live++; c.pair(live, log) }); err != nil {
 		return c.out, fmt.Errorf("live state: %w", err)
@@ -112,7 +111,7 @@ func loadAll(ctx context.Context, s *redis.Store, like []engine.Record) (map[str
 // comparer compares account by account.
 type comparer struct {
 	out       Comparison
-	live, log *scoring.Model
+	live, log reign
 }
 
 func (c *comparer) pair(live, log engine.Record) {
@@ -136,8 +135,9 @@ func (c *comparer) pair(live, log engine.Record) {
 }
 
 // stands is an account's tier and score at the comparison's instant.
-func (c *comparer) stands(m *scoring.Model, r engine.Record) (tier string, score float64, ok bool) {
-	a, err := engine.Read(m, r)
+func (c *comparer) stands(in reign, r engine.Record) (tier string, score float64, ok bool) {
+	m := in.model
+	a, err := in.read(r)
 	if a == nil {
 		return m.LastTier(), 0, err == nil
 	}

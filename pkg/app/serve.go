@@ -65,6 +65,7 @@ type service struct {
 	transport *conn.Transport
 	publisher *sink.Publisher
 	engine    *engine.Engine
+	gate      *engine.Engine // of the gate before the relay
 	tiers     *tail.Follower // of account-tiers
 	relay     *relay.Relay
 	leases    *leases
@@ -115,7 +116,7 @@ func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opts Opti
 		err = s.run(ctx)
 		n.running.Store(nil)
 	} else if ctx.Err() != nil {
-		err = nil // stopped while it waited or rescored: it goes on at the next start
+		err = nil // stopped while it waited: it goes on at the next start
 	}
 	return errors.Join(err, s.close(ctx))
 }
@@ -311,9 +312,10 @@ func (s *service) openRelay(ctx context.Context) error {
 		outbox: s.store, states: s.store, tiers: s.tiers, topic: t.AccountTiers, owns: s.leases.Owns, tenure: s.leases.Tenure,
 		canary: s.canary, log: s.log, count: newDisputes(s.registry), shards: make([]recent, s.store.Shards()),
 	}
-	if gate.engine, err = apart(s.cfg, s.model, s.beside, aliases{s.beside}, s.metrics, s.log); err != nil {
+	if s.gate, err = apart(s.cfg, s.model, s.beside, aliases{s.beside}, s.metrics, s.log); err != nil {
 		return err
 	}
+	gate.engine = s.gate
 	s.relay, err = relay.New(relay.Config{
 		Topics: relay.Topics{Changes: t.TierChanges, Tiers: t.AccountTiers},
 		Shards: s.store.Shards(), Owns: s.leases.Owns, PublishTimeout: relayMargin,
@@ -344,6 +346,7 @@ func (s *service) openSource() error {
 		batch: s.cfg.Engine.MaxBatch, checkpoint: s.cfg.Engine.CheckpointInterval, look: lookPeriod,
 		went: s.tracer.stored(s.fresh.stored),
 	}
+	s.pump.rescore = newRescorer(s.engine, s.store, s.registry, s.log)
 	if s.cfg.Events.Forget() > 0 {
 		s.pump.scan = s.store
 	}
@@ -496,7 +499,9 @@ func (s *service) ready(ctx context.Context) error {
 }
 
 // notes say what is not as it should be although the service is ready.
-func (s *service) notes() []string { return s.pump.guard.state() }
+func (s *service) notes() []string {
+	return append(s.pump.guard.state(), s.pump.rescore.notes()...)
+}
 
 // drain publishes what waits in the outbox, then leaves the group. What does not
 // get out stays in the outbox for the next relay.

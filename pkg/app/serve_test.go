@@ -152,22 +152,22 @@ func (d *deployment) eventually(f func() error) {
 // account is the account as stored, under the model in force; nil where there is none.
 func (d *deployment) account(name string) (*scoring.Model, *scoring.Account) {
 	d.t.Helper()
-	m, err := inForce(d.t.Context(), d.store)
+	in, err := inForce(d.t.Context(), d.store)
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	if m == nil {
+	if in.model == nil {
 		return nil, nil
 	}
 	records, err := d.store.Load(d.t.Context(), engine.ShardOf(name, d.store.Shards()), []string{name})
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	a, err := engine.Read(m, records[0])
+	a, err := in.read(records[0])
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	return m, a
+	return in.model, a
 }
 
 // reaches waits until an account was moved at least so many times.

@@ -7,14 +7,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"time"
 )
 
 // rescored is the line of the log that ends a rescore.
 const rescored = "all accounts are under the new model"
 
-// rescores measures a change of the model of accounts at rest.
+// rescores measures a change of the model of accounts at rest, beside a load.
 func (b *bench) rescores(ctx context.Context) error {
 	for round := range b.opts.Rounds {
 		if err := b.rescoreSeeded(ctx, uint64(round)); err != nil {
@@ -54,7 +53,7 @@ func (b *bench) rescore(ctx context.Context, d *deployment, round uint64) (err e
 		return err
 	}
 	b.say("changing the model of %d accounts under %d events/s", b.opts.Quiet, b.opts.Rate)
-	meanwhile := window{from: x.elapsed()}
+	restart := window{from: x.elapsed()}
 	if err := m.serve.stop(); err != nil {
 		return err
 	}
@@ -62,10 +61,10 @@ func (b *bench) rescore(ctx context.Context, d *deployment, round uint64) (err e
 	if err := d.set("model", changed); err != nil {
 		return err
 	}
-	var done atomic.Pointer[logLine]
+	done := make(chan logLine, 1)
 	m.serve, err = b.startServe(d, func(l logLine) {
 		if l.Message == rescored {
-			done.Store(&l)
+			done <- l
 		}
 	})
 	if err != nil {
@@ -74,10 +73,14 @@ func (b *bench) rescore(ctx context.Context, d *deployment, round uint64) (err e
 	if err := m.serve.ready(ctx); err != nil {
 		return err
 	}
-	meanwhile.to = x.elapsed()
-	line := done.Load()
-	if line == nil {
-		return fmt.Errorf("serve is ready under the new model and did not log %q", rescored)
+	restart.to = x.elapsed()
+	line, err := b.awaitRescored(ctx, m, done)
+	if err != nil {
+		return err
+	}
+	meanwhile := window{restart.to, x.elapsed()}
+	if meanwhile.to-meanwhile.from > 2*restartTail {
+		meanwhile.from += restartTail
 	}
 	if err := x.wait(ctx, meanwhile.to+b.baseline()); err != nil {
 		return err
@@ -87,10 +90,34 @@ func (b *bench) rescore(ctx context.Context, d *deployment, round uint64) (err e
 	}
 	b.report.add(SectionRescore, "accounts rescored", "", float64(line.Accounts))
 	b.report.add(SectionRescore, "rate", "accounts/s", float64(line.Accounts)/(line.Took/1000))
-	b.report.add(SectionRescore, "from stop to ready", "s", (meanwhile.to - meanwhile.from).Seconds())
+	b.report.add(SectionRescore, "from stop to ready", "s", (restart.to - restart.from).Seconds())
+	b.compare(SectionRescore, "restart: ", x, restart)
 	b.compareWindows(SectionRescore, x, before, meanwhile)
 	return nil
 }
+
+// restartTail is how long after it is ready what waited during the restart may still be
+// ahead of new events: it is no part of the rescore.
+const restartTail = 5 * time.Second
+
+// awaitRescored waits until all accounts are under the new model, while the load goes on.
+func (b *bench) awaitRescored(ctx context.Context, m *during, done <-chan logLine) (logLine, error) {
+	limit, cancel := context.WithTimeoutCause(ctx, rescoreLimit, fmt.Errorf("serve did not log %q within %s", rescored, rescoreLimit))
+	defer cancel()
+	select {
+	case line := <-done:
+		return line, nil
+	case <-m.probe.failed:
+		return logLine{}, m.probe.failure()
+	case <-m.serve.done:
+		return logLine{}, m.serve.ended()
+	case <-limit.Done():
+		return logLine{}, context.Cause(limit)
+	}
+}
+
+// rescoreLimit is how long a rescore may take beside the load.
+const rescoreLimit = 30 * time.Minute
 
 // changedModel is the model with other points, as a file.
 func (b *bench) changedModel() (string, error) {

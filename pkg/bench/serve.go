@@ -86,7 +86,7 @@ func (s *serve) line(text string) {
 	}
 }
 
-const startLimit = 10 * time.Minute // a rescore comes before readiness
+const startLimit = 10 * time.Minute // others may have to stop, or their leases to run out
 
 // ready waits until serve takes part in the group.
 func (s *serve) ready(ctx context.Context) error {

@@ -98,11 +98,14 @@ func (l *lane) group(s *shard) ([]*entry, error) {
 // applyTo scores the inputs of one account and adds what is to be stored of it.
 func (l *lane) applyTo(ctx context.Context, w *work, e *entry, inputs []*Input) error {
 	if e.account == nil {
-		if err := e.wake(l.e.model, &l.hand); err != nil {
+		if err := e.wake(&l.e.models, &l.hand); err != nil {
 			return err
 		}
 	}
 	t := &touched{l.one[:0]}
+	if err := l.adopt(w, t, e); err != nil {
+		return err
+	}
 	for i := e.first; i != 0; i = l.next[i-1] {
 		if err := l.applyOne(ctx, w, t, e, inputs[i-1]); err != nil {
 			return err
@@ -260,7 +263,7 @@ func byInput(c scoring.CauseKind) bool {
 func (l *lane) writeAll(w *work, t *touched, swept int64) error {
 	w.step.Writes = slices.Grow(w.step.Writes, len(t.entries))
 	for _, e := range t.entries {
-		write, packed, err := e.write(l.e.model, l.nextVersion(), l.packed, swept)
+		write, packed, err := e.write(&l.e.models, l.nextVersion(), l.packed, swept)
 		if err != nil {
 			return err
 		}

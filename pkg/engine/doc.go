@@ -7,6 +7,9 @@
 // fails or is overtaken by another instance ends in loading again and applying
 // again, which the positions make harmless.
 //
+// An account may stand under a model before the one in force: it is put under that one
+// when it comes in hand, by whatever, and Rescore takes in hand who is left. See Past.
+//
 // The engine knows neither Kafka nor Redis: it declares Store and what else it
 // needs, and pkg/app wires them.
 package engine

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"runtime"
+	"sync/atomic"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
@@ -129,8 +130,9 @@ type Engine struct {
 	outage  outage
 	metrics *Metrics
 
-	model *scoring.Model
-	lanes []*lane
+	model  *scoring.Model // in force
+	models models
+	lanes  []*lane
 	// ends are the offsets up to which everything was processed.
 	ends map[Partition]int64
 	// loose is true while an input that came with a domain only is stored in its
@@ -148,6 +150,9 @@ type Engine struct {
 	// Where Reap stands.
 	reaping int
 	cursor  uint64
+
+	walk    walk         // where Rescore stands
+	adopted atomic.Int64 // accounts that were put under the model in force
 }
 
 // New makes an engine. All arguments but the hooks are required.
@@ -161,7 +166,7 @@ func New(c Config, m *scoring.Model, s Store, a Aliases, enc Encoder, h Hooks, m
 	c.Lanes = min(c.Lanes, s.Shards())
 	metrics.hold(m.HoldRules())
 	e := &Engine{
-		store: s, aliases: a, encoder: enc, hooks: h, outage: outage{log: log}, metrics: metrics, model: m,
+		store: s, aliases: a, encoder: enc, hooks: h, outage: outage{log: log}, metrics: metrics, model: m, models: models{now: m},
 		ends: map[Partition]int64{}, moved: map[string]went{}, watermark: UnknownWatermark, level: UnknownWatermark,
 	}
 	for i := range c.Lanes {

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"tidemark/scoring"
@@ -19,6 +17,7 @@ type entry struct {
 	checked uint64  // shard.others when it was read or written
 
 	account *scoring.Account // nil while it rests
+	behind  uint8            // by how many changes of the model: it stands under an earlier one
 	state   []byte           // as packed last: nil where nothing is stored
 	asleep  scoring.Asleep   // what belongs to state
 
@@ -34,18 +33,16 @@ type entry struct {
 	forgotten      bool // at some point; it may have begun again since
 }
 
-var errEnvelope = errors.New("broken state: no due instant")
-
 // open makes an entry of a stored record, in hand, decoded into a.
-func open(m *scoring.Model, a *scoring.Account, r Record) (*entry, error) {
+func open(m *models, a *scoring.Account, r Record) (*entry, error) {
 	e := &entry{name: r.Account, version: r.Version, record: &r}
 	return e, e.open(m, a)
 }
 
-// open takes the entry in hand for the first time. The state is the armed due instant
-// (0 for none, else instant + 1, as an unsigned varint) and the packed account.
-func (e *entry) open(m *scoring.Model, a *scoring.Account) error {
-	r := e.record
+// open takes the entry in hand for the first time, under the model that it was written
+// under.
+func (e *entry) open(all *models, a *scoring.Account) error {
+	r, m := e.record, all.now
 	e.record, e.armed, e.account = nil, NoDue, a
 	if r.State == nil {
 		if err := m.Wake(a, nil, scoring.Asleep{}); err != nil {
@@ -54,18 +51,21 @@ func (e *entry) open(m *scoring.Model, a *scoring.Account) error {
 		m.Open(a)
 		return nil
 	}
-	armed, n := binary.Uvarint(r.State)
-	if n <= 0 {
-		return fmt.Errorf("account %q: %w", r.Account, errEnvelope)
+	v, packed, err := unwrap(r.State)
+	if err == nil {
+		e.behind, err = all.behind(v.epoch)
 	}
-	if armed > 0 {
-		e.armed = int64(armed - 1)
+	if err != nil {
+		return fmt.Errorf("account %q: %w", r.Account, err)
 	}
-	if err := m.Wake(a, r.State[n:], scoring.Asleep{}); err != nil {
+	m = all.of(e.behind)
+	if v.armed > 0 {
+		e.armed = int64(v.armed - 1)
+	}
+	if err := m.Wake(a, packed, scoring.Asleep{}); err != nil {
 		return fmt.Errorf("account %q: %w", r.Account, err)
 	}
 	if r.Profile != nil && a.Into() != "" {
-		var err error
 		if e.from, err = unpackFrom(r.Profile); err != nil {
 			return fmt.Errorf("account %q: %w", r.Account, err)
 		}
@@ -88,12 +88,15 @@ func (e *entry) open(m *scoring.Model, a *scoring.Account) error {
 }
 
 // wake takes a resting entry in hand, decoded into a.
-func (e *entry) wake(m *scoring.Model, a *scoring.Account) error {
+func (e *entry) wake(m *models, a *scoring.Account) error {
 	if e.record != nil {
 		return e.open(m, a)
 	}
-	_, n := binary.Uvarint(e.state)
-	if err := m.Wake(a, e.state[n:], e.asleep); err != nil {
+	var packed []byte
+	if e.state != nil {
+		_, packed, _ = unwrap(e.state) // our own
+	}
+	if err := m.of(e.behind).Wake(a, packed, e.asleep); err != nil {
 		return fmt.Errorf("account %q: %w", e.name, err)
 	}
 	e.account = a
@@ -114,15 +117,6 @@ func (e *entry) keep(state []byte) {
 	e.state = append(e.state[:0], state...)
 }
 
-// Read decodes a stored account, or returns nil where nothing is stored.
-func Read(m *scoring.Model, r Record) (*scoring.Account, error) {
-	e, err := open(m, &scoring.Account{}, r)
-	if err != nil || r.State == nil {
-		return nil, err
-	}
-	return e.account, nil
-}
-
 // listed is the tier under which the account is listed. The last tier is not: it
 // is where everybody else is, and a scan finds them.
 func listed(m *scoring.Model, a *scoring.Account) string {
@@ -141,7 +135,8 @@ func listed(m *scoring.Model, a *scoring.Account) string {
 //
 // The state that goes to the store is the entry's own, valid until it is written again.
 // buf is memory for packing it, and comes back as large as it grew.
-func (e *entry) write(m *scoring.Model, version uint64, buf []byte, swept int64) (Write, []byte, error) {
+func (e *entry) write(all *models, version uint64, buf []byte, swept int64) (Write, []byte, error) {
+	m := all.of(e.behind)
 	w := Write{Account: e.name, Was: e.version, Now: version, TierWas: e.tier, Tier: listed(m, e.account), Due: KeepDue}
 	if e.account.Empty() && e.version == 0 {
 		e.state = nil
@@ -156,11 +151,11 @@ func (e *entry) write(m *scoring.Model, version uint64, buf []byte, swept int64)
 	if w.Due = e.arm(m, swept); w.Due == KeepDue && w.Tier != w.TierWas {
 		w.Due = e.armed
 	}
-	armed := uint64(0)
+	v := envelope{epoch: byte(all.past.Epoch-uint64(e.behind)) % epochs}
 	if e.armed != NoDue {
-		armed = uint64(e.armed) + 1
+		v.armed = uint64(e.armed) + 1
 	}
-	buf = m.Pack(binary.AppendUvarint(buf[:0], armed), e.account)
+	buf = m.Pack(v.wrap(buf[:0]), e.account)
 	e.keep(buf)
 	w.State = e.state
 	if e.profileChanged && e.from != nil {

@@ -177,7 +177,7 @@ func (e *Engine) learn(ctx context.Context) error {
 	for cursor := ""; ; {
 		var names []string
 		err := e.retry(ctx, "list merged accounts", func() (err error) {
-			names, cursor, err = e.store.AccountsByTier(ctx, MergedListing, cursor, rescoreBatch)
+			names, cursor, err = e.store.AccountsByTier(ctx, MergedListing, cursor, listBatch)
 			return err
 		})
 		if err != nil {
@@ -204,7 +204,7 @@ func (e *Engine) recall(ctx context.Context, names []string) error {
 			return err
 		}
 		for _, r := range records {
-			x, err := open(e.model, &scoring.Account{}, r)
+			x, err := open(&e.models, &scoring.Account{}, r)
 			if err != nil {
 				return err
 			}

@@ -181,7 +181,7 @@ func (e *Engine) nameless(ctx context.Context, names []string) (found map[string
 				return err
 			}
 			for _, r := range records {
-				a, err := Read(e.model, r)
+				a, err := e.models.read(r)
 				if err != nil {
 					return err
 				}

@@ -264,6 +264,7 @@ func (l *lane) stored(w *work, o Outcome) {
 		}
 	}
 	l.e.metrics.applied(w)
+	l.e.adopted.Add(int64(w.adopted))
 	switch {
 	case o.Overwritten:
 		l.forget(s)
@@ -354,7 +355,7 @@ func (l *lane) wake(e *entry) error {
 		return nil
 	}
 	l.awake = append(l.awake, e)
-	return e.wake(l.e.model, l.borrow())
+	return e.wake(&l.e.models, l.borrow())
 }
 
 // borrow is memory for an account in hand.
@@ -513,6 +514,7 @@ type work struct {
 	held      []int // by rule of the model's holds; nil: none
 	holdRules []string
 	released  int
+	adopted   int // accounts that were put under the model in force
 }
 
 // hold takes what was held or released into the work.

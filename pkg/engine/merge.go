@@ -96,6 +96,9 @@ func (e *Engine) change(ctx context.Context, account string, do func(*lane, *wor
 		if err != nil {
 			return nil, err
 		}
+		if err := l.adopt(w, t, entries[0]); err != nil {
+			return nil, err
+		}
 		if err := do(l, w, t, entries[0]); err != nil {
 			return nil, err
 		}

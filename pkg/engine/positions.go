@@ -39,6 +39,7 @@ func (e *Engine) Assign(ctx context.Context, committed map[Partition]int64, boun
 	failpoint.Hit(failpoint.Assigned)
 	e.Forget()
 	clear(e.ends)
+	e.walk = walk{}
 	e.watermark, e.level = UnknownWatermark, UnknownWatermark
 	// What came with a domain before this session may be read again in it, and so
 	// may what came before a merge.

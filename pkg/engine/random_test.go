@@ -136,6 +136,7 @@ type world struct {
 	log    []engine.Input
 	memory *memory.Store
 	model  *scoring.Model
+	past   engine.Past
 
 	engines [2]*engine.Engine
 	stores  [2]*faulty
@@ -146,6 +147,8 @@ type world struct {
 	told    bool // an engine knows at once of what the other merged
 	losing  bool // a node is set back now and then
 	setBack func()
+	changes []change // of the model, still to come
+	still   bool     // all stand still until each account is under the new one
 	lost    bool
 	dice    sync.Mutex
 }
@@ -175,6 +178,7 @@ func (w *world) boot(i int) {
 		// Now and then both own a shard, or none.
 		hooks: engine.Hooks{Owns: func(int) bool { return !w.one(3) }},
 	}.engine(w.t)
+	w.engines[i].Inherit(w.past)
 }
 
 // one is true once in n times, and never in calm. Lanes roll at the same time, so
@@ -200,6 +204,9 @@ func (w *world) live(until int64) {
 		if w.losing {
 			w.lose()
 		}
+		if len(w.changes) > 0 && w.done >= w.changes[0].after {
+			w.change()
+		}
 		switch {
 		case w.one(25):
 			w.rebalance()
@@ -209,6 +216,8 @@ func (w *world) live(until int64) {
 			w.takeOver(i)
 		case w.one(12):
 			w.checkpoint(w.r.IntN(2))
+		case w.past.Epoch > 0 && w.one(3):
+			w.rescore(w.r.IntN(2))
 		case w.one(12):
 			w.sweep(w.r.IntN(2), w.log[max(w.done-1, 0)].Event.Time)
 		default:
@@ -218,6 +227,7 @@ func (w *world) live(until int64) {
 	w.calm = true
 	for i := range w.engines {
 		w.takeOver(i)
+		w.survive(i, rescore(w.engines[i], w.memory))
 		if err := w.engines[i].RefreshDue(w.t.Context()); err != nil {
 			w.t.Fatal(err)
 		}
@@ -229,12 +239,12 @@ func (w *world) live(until int64) {
 // its own too.
 func (w *world) step() {
 	owner := w.owner[w.log[w.done].Partition]
-	most := w.done + 1 + w.r.IntN(20)
+	most := w.upTo(w.done + 1 + w.r.IntN(20))
 	end := w.done + 1
-	for end < min(most, len(w.log)) && w.owner[w.log[end].Partition] == owner {
+	for end < most && w.owner[w.log[end].Partition] == owner {
 		end++
 	}
-	r := round(clones(w.log[w.done:end])...)
+	r := w.round(w.log[w.done:end])
 	r.Everywhere = w.one(10)
 	if w.told {
 		if err := w.engines[owner].Learn(w.t.Context()); err != nil {
@@ -281,7 +291,7 @@ func (w *world) again(i int) error {
 	if len(inputs) == 0 {
 		return nil
 	}
-	return e.Process(w.t.Context(), round(clones(inputs)...))
+	return e.Process(w.t.Context(), w.round(inputs))
 }
 
 // rebalance gives a partition to the other engine, while the one before is in the
@@ -292,7 +302,7 @@ func (w *world) rebalance() {
 	w.owner[p] = 1 - before
 	zombie := w.engines[before]
 	end := w.done
-	for end < min(w.done+10, len(w.log)) && w.log[end].Partition == p {
+	for end < w.upTo(w.done+10) && w.log[end].Partition == p {
 		end++
 	}
 	late := w.log[max(w.done-5, 0):end]
@@ -303,7 +313,7 @@ func (w *world) rebalance() {
 		}
 		if len(late) > 0 {
 			// Whatever comes of it: the process ends or the assignment does.
-			_ = zombie.Process(w.t.Context(), round(clones(late)...))
+			_ = zombie.Process(w.t.Context(), w.round(late))
 			_, _ = zombie.Checkpoint(w.t.Context(), nil)
 		}
 	}
@@ -323,8 +333,35 @@ func (w *world) checkpoint(i int) {
 	w.survive(i, err)
 }
 
+func (w *world) rescore(i int) {
+	_, err := w.engines[i].Rescore(w.t.Context(), w.memory)
+	w.survive(i, err)
+}
+
 func (w *world) sweep(i int, watermark int64) {
-	w.survive(i, w.engines[i].Process(w.t.Context(), engine.Round{Watermark: watermark}))
+	w.survive(i, w.engines[i].Process(w.t.Context(), engine.Round{Watermark: w.level(watermark)}))
+}
+
+func (w *world) round(inputs []engine.Input) engine.Round {
+	r := round(clones(inputs)...)
+	r.Watermark = w.level(r.Watermark)
+	return r
+}
+
+// upTo bounds how much of the log is applied under the present model.
+func (w *world) upTo(end int) int {
+	if len(w.changes) > 0 {
+		end = min(end, w.changes[0].after)
+	}
+	return min(end, len(w.log))
+}
+
+// level is a watermark that does not pass the instant of a change of the model to come.
+func (w *world) level(watermark int64) int64 {
+	if len(w.changes) > 0 {
+		return min(watermark, w.changes[0].at)
+	}
+	return watermark
 }
 
 // sameScores wants every account to stand as a sequential run left it.

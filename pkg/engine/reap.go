@@ -44,7 +44,7 @@ func (l *lane) reap(ctx context.Context, s *shard, scan Scanner, cursor uint64) 
 	}
 	var idle, kept []string
 	for _, r := range records {
-		a, err := Read(l.e.model, r)
+		a, err := l.e.models.read(r)
 		if err != nil {
 			return cursor, err
 		}

@@ -48,6 +48,9 @@ func (e *Engine) Rebase(ctx context.Context, scan Scanner, told map[string]Told,
 	return r.found, nil
 }
 
+// listBatch is how many accounts a step of a listing or a scan asks for.
+const listBatch = 500
+
 // rebase is one under way.
 type rebase struct {
 	scan  Scanner
@@ -61,7 +64,7 @@ type rebase struct {
 func (r *rebase) shard(ctx context.Context, l *lane, s *shard, told []string) error {
 	clear(r.seen)
 	for cursor, first := uint64(0), true; first || cursor != 0; first = false {
-		records, next, err := r.scan.Scan(ctx, s.number, cursor, rescoreBatch)
+		records, next, err := r.scan.Scan(ctx, s.number, cursor, listBatch)
 		if err != nil {
 			return err
 		}
@@ -75,7 +78,7 @@ func (r *rebase) shard(ctx context.Context, l *lane, s *shard, told []string) er
 		cursor = next
 	}
 	for len(told) > 0 {
-		n := min(len(told), rescoreBatch)
+		n := min(len(told), listBatch)
 		if err := r.batch(ctx, l, s, told[:n]); err != nil {
 			return err
 		}

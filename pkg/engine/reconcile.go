@@ -51,7 +51,10 @@ func (l *lane) resume(ctx context.Context, s *shard, list []Published) (w *work,
 	}
 	t := &touched{}
 	for i, p := range list {
-		if l.e.model.Resume(entries[i].account, p.Seq, p.To, p.At) {
+		if p.Seq > entries[i].account.Seq {
+			l.follow(entries[i], p.At)
+		}
+		if l.modelOf(entries[i]).Resume(entries[i].account, p.Seq, p.To, p.At) {
 			t.add(entries[i])
 			w.step.Outbox = append(w.step.Outbox, Message{Account: p.Account, Value: p.Value})
 		}

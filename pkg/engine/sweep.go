@@ -113,6 +113,9 @@ func (l *lane) advance(ctx context.Context, s *shard, watermark int64, batch int
 		if s.sweptIn != nil {
 			e.tier = s.sweptIn[i]
 		}
+		if err := l.adopt(w, t, e); err != nil {
+			return nil, err
+		}
 		out := l.e.model.Advance(e.account, watermark)
 		t.add(e) // crossed or not: the due instant is armed anew
 		if err := l.note(w, t, e, &out, 0); err != nil {

@@ -57,7 +57,10 @@ func (e *Engine) Uphold(ctx context.Context, number int, accounts []string, judg
 
 // uphold corrects one account and reports whether anything was wrong with it.
 func (l *lane) uphold(w *work, t *touched, e *entry, v *Upheld) (bool, error) {
-	behind := l.e.model.Resume(e.account, v.Seq, v.To, v.At)
+	if v.Seq > e.account.Seq {
+		l.follow(e, v.At)
+	}
+	behind := l.modelOf(e).Resume(e.account, v.Seq, v.To, v.At)
 	if !behind && len(v.Drop) == 0 && !v.Early {
 		return false, nil
 	}
@@ -69,6 +72,6 @@ func (l *lane) uphold(w *work, t *touched, e *entry, v *Upheld) (bool, error) {
 	if behind || len(v.Drop) == 0 {
 		return true, nil
 	}
-	out := l.e.model.Rebase(e.account, v.Seq, v.To, v.At)
+	out := l.modelOf(e).Rebase(e.account, v.Seq, v.To, v.At)
 	return true, l.note(w, t, e, &out, 0)
 }

@@ -49,6 +49,6 @@ type State interface {
 	// Stored is how long ago a step was stored last, in milliseconds; false where none
 	// was for a day.
 	Stored(ctx context.Context) (ago int64, known bool, err error)
-	// Model is the model in force, nil where there is none yet.
-	Model(ctx context.Context) (*scoring.Model, error)
+	// Model is the model in force, nil where there is none yet, and those before it.
+	Model(ctx context.Context) (*scoring.Model, engine.Past, error)
 }

@@ -39,7 +39,7 @@ func (w *Watcher) assess(ctx context.Context, b *backlog, shards int) (*Risk, er
 	if len(b.events) == 0 {
 		return risk, nil
 	}
-	m, err := w.State.Model(ctx)
+	m, past, err := w.State.Model(ctx)
 	if err != nil || m == nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (w *Watcher) assess(ctx context.Context, b *backlog, shards int) (*Risk, er
 				return nil, err
 			}
 			for i, r := range records {
-				c, err := rehearse(m, r, accounts[names[i]])
+				c, err := rehearse(m, past, r, accounts[names[i]])
 				if err != nil {
 					return nil, err
 				}
@@ -91,9 +91,9 @@ type candidate struct {
 }
 
 // rehearse applies events to a copy of an account in the order of their times.
-func rehearse(m *scoring.Model, r engine.Record, events []*scoring.Event) (candidate, error) {
+func rehearse(m *scoring.Model, past engine.Past, r engine.Record, events []*scoring.Event) (candidate, error) {
 	c := candidate{account: r.Account, events: len(events)}
-	a, err := engine.Read(m, r)
+	a, err := past.Read(m, r)
 	if err != nil {
 		return c, fmt.Errorf("read account: %w", err)
 	}

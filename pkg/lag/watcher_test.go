@@ -91,8 +91,8 @@ func (w *world) Waiting(context.Context) (entries, oldest int64, err error) {
 	return w.waiting[0], w.waiting[1], w.fault()
 }
 func (w *world) Stored(context.Context) (int64, bool, error) { return 1500, true, w.fault() }
-func (w *world) Model(context.Context) (*scoring.Model, error) {
-	return w.model, w.fault()
+func (w *world) Model(context.Context) (*scoring.Model, engine.Past, error) {
+	return w.model, engine.Past{}, w.fault()
 }
 
 // account is one of the shard.

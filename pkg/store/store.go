@@ -92,7 +92,23 @@ type Model struct {
 	EffectiveAt int64 `json:"effective_at"`
 	// Source is the file as it was written.
 	Source string `json:"source"`
-	// Adopted is false while accounts are still being moved to the model: who
-	// finds it so finishes that first.
+	// Epoch counts the changes of the model: the states that stand under it say so. It is
+	// 0 for all models that were in force before states said anything.
+	Epoch uint64 `json:"epoch,omitempty"`
+	// Switched is true once every instance under the models before has stopped: from
+	// then on accounts are put under the model, each when it comes in hand.
+	Switched bool `json:"switched,omitempty"`
+	// Adopted is true once every account is under the model.
 	Adopted bool `json:"adopted"`
+}
+
+// Stage is how far the model has come into force, in one word.
+func (m *Model) Stage() string {
+	switch {
+	case m.Adopted:
+		return "adopted"
+	case m.Switched:
+		return "switched"
+	}
+	return "announced"
 }

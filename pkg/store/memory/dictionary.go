@@ -93,7 +93,7 @@ func (s *Store) AddModel(ctx context.Context, m store.Model) error {
 	defer s.space.mu.Unlock()
 	models := s.space.models
 	last := len(models) - 1
-	same := func(o store.Model) bool { return o.Hash == m.Hash && o.Adopted == m.Adopted }
+	same := func(o store.Model) bool { return o.Hash == m.Hash && o.Stage() == m.Stage() }
 	again := func(o store.Model) bool { return same(o) && o.EffectiveAt == m.EffectiveAt }
 	if last >= 0 && same(models[last]) || slices.ContainsFunc(models[max(0, len(models)-16):], again) {
 		return nil

@@ -10,7 +10,7 @@ import (
 )
 
 // AddModel appends m to the list of models, unless the last one has the same hash
-// and is adopted or not as m is.
+// and is at the same stage.
 // A late repeat does not bring back a model that another has followed: an entry of
 // the same hash and instant among the latest 16 is not appended again either.
 func (s *Store) AddModel(ctx context.Context, m store.Model) error {
@@ -21,10 +21,8 @@ func (s *Store) AddModel(ctx context.Context, m store.Model) error {
 	if err != nil {
 		return fmt.Errorf("add model %q: %w", m.Name, err)
 	}
-	hash := m.Hash
-	if !m.Adopted {
-		hash += ":adopting"
-	}
+	// The words are those of the first version's lists.
+	hash := m.Hash + map[string]string{"announced": ":adopting", "switched": ":switched"}[m.Stage()]
 	id := fmt.Sprintf("%s %d", hash, m.EffectiveAt)
 	return s.try(ctx, "add model", func() error {
 		return s.client.EvalSha(ctx, s.scripts.model.sha, []string{s.keys.models()}, hash, id, id+"\n"+string(body)).Err()

@@ -126,7 +126,10 @@ func models(t *testing.T, open func() Extras) {
 	again, back := m2, m1
 	again.EffectiveAt = 300 // the same model at another instance's instant
 	back.EffectiveAt = 400  // the old model comes back on purpose
-	done := back
+	back.Epoch = 1
+	on := back
+	on.Switched = true // others have stopped
+	done := on
 	done.Adopted = true // all accounts are under it
 	for i, step := range []struct {
 		add  store.Model
@@ -138,8 +141,10 @@ func models(t *testing.T, open func() Extras) {
 		{again, []store.Model{m1, m2}},
 		{m1, []store.Model{m1, m2}}, // a late repeat
 		{back, []store.Model{m1, m2, back}},
-		{done, []store.Model{m1, m2, back, done}},
-		{done, []store.Model{m1, m2, back, done}},
+		{on, []store.Model{m1, m2, back, on}},
+		{on, []store.Model{m1, m2, back, on}},
+		{done, []store.Model{m1, m2, back, on, done}},
+		{done, []store.Model{m1, m2, back, on, done}},
 	} {
 		if err := s.AddModel(t.Context(), step.add); err != nil {
 			t.Fatal(err)
