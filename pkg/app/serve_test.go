@@ -209,9 +209,7 @@ func TestDemotionsGoOnAfterARestart(t *testing.T) {
 		}
 		return nil
 	})
-	if _, err := stop(); err != nil {
-		t.Error(err)
-	}
+	ends(t, stop)
 }
 
 // Two instances that start with a backlog far longer than max_lead do not wait for
@@ -234,17 +232,13 @@ func TestTwoInstancesCatchUpTogether(t *testing.T) {
 		}
 	}
 	d.eventually(read(d.now.Load() - scoring.Day))
-	if _, err := other(); err != nil {
-		t.Error(err)
-	}
+	ends(t, other)
 	d.now.Add(5 * scoring.Day)
 	for i := range 6 {
 		d.visits(fmt.Sprintf("firm%d.example", i), 2)
 	}
 	d.eventually(read(d.now.Load()))
-	if _, err := stop(); err != nil {
-		t.Error(err)
-	}
+	ends(t, stop)
 }
 
 // What no retry heals ends the service with an error, and does not hang.
@@ -327,9 +321,7 @@ func TestAModelChangeTakesEffectOnce(t *testing.T) {
 	if m, a := d.account("acme.example"); m.Version() != 2 || a.Seq != 2 {
 		t.Errorf("got model %d, seq %d: the model of before is back", m.Version(), a.Seq)
 	}
-	if _, err := stop(); err != nil {
-		t.Error(err)
-	}
+	ends(t, stop)
 	cancel()
 	for range again { // until it has ended
 	}

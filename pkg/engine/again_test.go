@@ -60,6 +60,14 @@ func losing(s *memory.Store, account string) engine.Store {
 	}}
 }
 
+// cut wants a round not to be stored whole, as the process dies in it.
+func cut(t *testing.T, dying *engine.Engine, log []engine.Input) {
+	t.Helper()
+	if err := dying.Process(t.Context(), round(clones(log)...)); err == nil {
+		t.Fatal("the round is stored, want it cut")
+	}
+}
+
 // A profile that is read again does not move what came to its domain since.
 func TestAProfileReadAgainMovesNoLaterEvents(t *testing.T) {
 	t.Parallel()
@@ -85,9 +93,7 @@ func TestWhatNamesADomainWaitsForItsProfile(t *testing.T) {
 	s := memory.New(shards)
 	dying := setup{memory: s, model: tardy(t), lanes: 1, store: losing(s, owner)}.engine(t)
 	assign(t, dying, web, profiles)
-	if err := dying.Process(t.Context(), round(clones(log)...)); err == nil {
-		t.Fatal("the round is stored, want the step of the profile to be lost")
-	}
+	cut(t, dying, log)
 	again(t, s, tardy(t), log, web, profiles)
 	wantScores(t, s, map[string]float64{owner: 0, domain: 20})
 }
@@ -193,9 +199,7 @@ func TestACutMergeIsOfferedToAnHeirThatWasSetBack(t *testing.T) {
 	}}}.engine(t)
 	assign(t, dying, web)
 	back := setsBack(s, heir)
-	if err := dying.Process(t.Context(), round(clones(log)...)); err == nil {
-		t.Fatal("the round is stored, want it cut behind the merge")
-	}
+	cut(t, dying, log)
 	wantScores(t, s, map[string]float64{loser: 0, heir: 20})
 	back()
 	again(t, s, nil, log, web)
@@ -214,9 +218,7 @@ func TestWhoReadsAMergeBringsItsEstate(t *testing.T) {
 	next := setup{memory: s, store: s.Peer()}.engine(t)
 	assign(t, dying, web)
 	assign(t, next, web)
-	if err := dying.Process(t.Context(), round(clones(log)...)); err == nil {
-		t.Fatal("the round is stored, want it cut in the merge")
-	}
+	cut(t, dying, log)
 	process(t, next, round(clones(log)...))
 	wantScores(t, s, map[string]float64{loser: 0, heir: 20})
 }
@@ -253,9 +255,7 @@ func TestADomainThatGaveIsBroughtAfterACrash(t *testing.T) {
 	s := memory.New(shards)
 	dying := setup{memory: s, model: tardy(t), store: losing(s, owner)}.engine(t)
 	assign(t, dying, web, profiles)
-	if err := dying.Process(t.Context(), round(clones(log)...)); err == nil {
-		t.Fatal("the round is stored, want it cut where the owner takes")
-	}
+	cut(t, dying, log)
 	again(t, s, tardy(t), log, web, profiles)
 	wantScores(t, s, map[string]float64{owner: 20, domain: 0})
 }

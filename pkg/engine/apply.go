@@ -77,10 +77,10 @@ func (l *lane) group(s *shard) ([]*entry, error) {
 			l.next[e.last-1] = int32(i + 1)
 		}
 		e.last = int32(i + 1)
-		if e.record == nil && e.tier != MergedListing || e.record != nil && e.record.State == nil {
+		if !e.mayBeMerged() {
 			continue
 		}
-		if err := l.wake(e); err != nil { // what is new in memory may have been merged
+		if err := l.wake(e); err != nil {
 			return nil, err
 		}
 		if into := e.account.Into(); into != "" && forwards(s.unseen[i].Event.Kind) {

@@ -129,14 +129,7 @@ func TestAModelChangesBesideANodeThatIsSetBack(t *testing.T) {
 				w.losing, w.told = true, true
 				w.under(before, []change{{k, after, log[max(k-3, 0)].Event.Time}}).live(until)
 				w.rescored()
-				for name, want := range scores {
-					a := standing(t, w.memory, w.past, w.model, name)
-					if a == nil {
-						t.Errorf("%s is not stored", name)
-					} else if got := w.model.Score(a, until); math.Abs(got-want.Score) > 1e-9 {
-						t.Errorf("score of %s: got %v, want %v", name, got, want.Score)
-					}
-				}
+				w.countedAll(scores, until)
 			})
 			if t.Failed() {
 				t.Logf("seed %d", seed)
@@ -184,7 +177,7 @@ func (w *world) sameAccounts(want map[string]*scoring.Account, until int64) {
 // standing reads an account as stored, under the model in force; nil where there is none.
 func standing(t testing.TB, s engine.Store, past engine.Past, m *scoring.Model, name string) *scoring.Account {
 	t.Helper()
-	records, err := s.Load(t.Context(), engine.ShardOf(name, shards), []string{name})
+	records, err := s.Load(t.Context(), engine.ShardOf(name, s.Shards()), []string{name})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,6 +103,15 @@ func (e *entry) wake(m *models, a *scoring.Account) error {
 	return nil
 }
 
+// mayBeMerged reports whether the account may have been merged, as far as can be told while
+// it rests: of what was loaded and never in hand only that it is new.
+func (e *entry) mayBeMerged() bool {
+	if e.record != nil {
+		return e.record.State != nil
+	}
+	return e.tier == MergedListing
+}
+
 // sleep lays the entry to rest, as it was written last.
 func (e *entry) sleep(m *scoring.Model) (spare *scoring.Account) {
 	e.asleep, spare, e.account = m.Sleep(e.account), e.account, nil

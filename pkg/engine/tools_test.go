@@ -237,15 +237,7 @@ func checkpoint(t testing.TB, e *engine.Engine) map[engine.Partition]int64 {
 // account reads an account as stored, nil where there is none.
 func account(t testing.TB, s engine.Store, m *scoring.Model, name string) *scoring.Account {
 	t.Helper()
-	records, err := s.Load(t.Context(), engine.ShardOf(name, s.Shards()), []string{name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := engine.Read(m, records[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
+	return standing(t, s, engine.Past{}, m, name)
 }
 
 // wantScore wants an account's score at an instant; an account that is not stored has 0.

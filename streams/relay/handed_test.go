@@ -45,8 +45,7 @@ func TestWhatIsHandedOverIsPublishedWithoutBeingRead(t *testing.T) {
 		r := relayOf(t, admitting(2), o, p)
 		stop := run(t, r)
 		for n := range 4 {
-			after, entries := o.append(0, "a", strconv.Itoa(n))
-			r.Add(0, after, entries)
+			hand(r, o, strconv.Itoa(n))
 			synctest.Wait()
 		}
 		stop()
@@ -67,12 +66,10 @@ func TestWhatIsHandedOverWaitsForWhatItsWriterDoesNotKnow(t *testing.T) {
 		},
 		"an entry that was not handed over": func(o *boxes, r *Relay) {
 			o.append(0, "a", "theirs")
-			after, entries := o.append(0, "a", "ours")
-			r.Add(0, after, entries)
+			hand(r, o, "ours")
 		},
 		"a wake": func(o *boxes, r *Relay) {
-			after, entries := o.append(0, "a", "theirs")
-			r.Add(0, after, entries)
+			hand(r, o, "theirs")
 			o.append(0, "a", "ours")
 			r.Wake(0)
 		},
@@ -81,8 +78,7 @@ func TestWhatIsHandedOverWaitsForWhatItsWriterDoesNotKnow(t *testing.T) {
 			o, p := &boxes{}, &broker{}
 			r := relayOf(t, admitting(1), o, p)
 			stop := run(t, r)
-			after, entries := o.append(0, "a", "first")
-			r.Add(0, after, entries)
+			hand(r, o, "first")
 			synctest.Wait()
 			meet(o, r)
 			synctest.Wait()
@@ -103,8 +99,7 @@ func TestWhatIsNotAdmittedIsRead(t *testing.T) {
 		r := relayOf(t, c, o, p)
 		stop := run(t, r)
 		for n := range 3 {
-			after, entries := o.append(0, "a", strconv.Itoa(n))
-			r.Add(0, after, entries)
+			hand(r, o, strconv.Itoa(n))
 			synctest.Wait()
 		}
 		stop()
@@ -159,8 +154,7 @@ func TestTrimsAreNotWaitedFor(t *testing.T) {
 		o.entries[0] = nil
 		stop := run(t, r)
 		for n := range 3 {
-			after, entries := o.append(0, "a", strconv.Itoa(n+1))
-			r.Add(0, after, entries)
+			hand(r, o, strconv.Itoa(n+1))
 			synctest.Wait()
 		}
 		wantLogs(t, p, "a=1", "a=2", "a=3")
@@ -238,4 +232,10 @@ func orderUnderRandomFailure(t *testing.T, seed uint64) {
 	if o.left() != 0 {
 		t.Errorf("seed %d: %d entries are left", seed, o.left())
 	}
+}
+
+// hand appends an entry to the outbox of shard 0 and hands it over.
+func hand(r *Relay, o *boxes, value string) {
+	after, entries := o.append(0, "a", value)
+	r.Add(0, after, entries)
 }

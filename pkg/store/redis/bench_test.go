@@ -15,17 +15,7 @@ import (
 // its shards: state of 120 bytes, a tenth of the accounts with a new due instant, later than the one before.
 func BenchmarkCommit(b *testing.B) {
 	const perShard = 250
-	cfg := redis.DefaultConfig()
-	cfg.Addrs = []string{testenv.StartRedisFor(b).Addr()}
-	s, err := redis.Open(b.Context(), cfg, zerolog.Nop())
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() {
-		if err := s.Close(); err != nil {
-			b.Error(err)
-		}
-	}()
+	s := benched(b, testenv.StartRedisFor(b).Addr())
 	steps := make([]engine.Step, s.Shards())
 	for shard := range steps {
 		steps[shard].Shard = shard
@@ -57,4 +47,21 @@ func BenchmarkCommit(b *testing.B) {
 		was++
 	}
 	b.ReportMetric(float64(b.N*perShard*len(steps))/b.Elapsed().Seconds(), "accounts/s")
+}
+
+// benched is a store on a server, until the benchmark ends.
+func benched(b *testing.B, addr string) *redis.Store {
+	b.Helper()
+	cfg := redis.DefaultConfig()
+	cfg.Addrs = []string{addr}
+	s, err := redis.Open(b.Context(), cfg, zerolog.Nop())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	return s
 }

@@ -7,11 +7,9 @@ import (
 	"testing"
 
 	goredis "github.com/redis/go-redis/v9"
-	"github.com/rs/zerolog"
 
 	"tidemark/deploy/testenv"
 	"tidemark/pkg/engine"
-	"tidemark/pkg/store/redis"
 )
 
 // BenchmarkCommitSteps is what one step of a shard costs, by how many accounts it has: as
@@ -24,17 +22,7 @@ func BenchmarkCommitSteps(b *testing.B) {
 
 func commitSteps(b *testing.B, accounts int) {
 	server := testenv.StartRedisFor(b)
-	cfg := redis.DefaultConfig()
-	cfg.Addrs = []string{server.Addr()}
-	s, err := redis.Open(b.Context(), cfg, zerolog.Nop())
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() {
-		if err := s.Close(); err != nil {
-			b.Error(err)
-		}
-	}()
+	s := benched(b, server.Addr())
 	steps := make([]engine.Step, s.Shards())
 	for shard := range steps {
 		steps[shard].Shard = shard
