@@ -36,6 +36,7 @@ type attempt struct {
 	encoded *encoder
 	number  uint64
 	token   string
+	again   bool // it was sent in an earlier call
 	sent    bool
 	settled bool
 	check   bool  // Step.Check
@@ -67,12 +68,14 @@ func (s *Store) Commit(ctx context.Context, steps []engine.Step) []engine.Outcom
 		}
 		return outcomes
 	}
+	send := s.plainly
 	for tries := 0; ; {
 		batch := nextBatch(turns)
 		if len(batch) == 0 {
 			return outcomes
 		}
-		heals := s.round(ctx, batch, outcomes)
+		heals := send(ctx, batch, outcomes)
+		send = s.round
 		if heals == None {
 			continue
 		}
@@ -125,7 +128,8 @@ func (s *Store) prepare(ctx context.Context, turns []*turn, steps []engine.Step)
 	for _, t := range turns {
 		for _, a := range t.attempts {
 			a.encoded = encode(steps[a.step], s.keys.shards[t.shard], t.state.known(), listed[t.shard])
-			if a.number, a.token = t.state.numberFor(a.encoded); a.token == "" {
+			a.number, a.token = t.state.numberFor(a.encoded)
+			if a.again = a.token != ""; !a.again {
 				a.token = s.process + ":" + strconv.FormatUint(a.number, 10) + ":" + made
 			}
 		}

@@ -42,7 +42,18 @@ type encoder struct {
 	keys    []string
 	args    []any
 	appends int // entries for the outbox
+
+	// Where things are in args, for whoever takes them out again.
+	moved          int // positions that move
+	sets, removals int // accounts
+	setsAt         int
+	commands       []command
+	unseen         []*placeKey // places that this process never wrote to
 }
+
+// command is one that the script is to call: its name, key and count lie before its
+// arguments.
+type command struct{ at, key, n int }
 
 // encode lays a step out for commit.lua, with the header left empty. listed are
 // the tiers that have a listing in the shard; needed only where a step removes accounts.
@@ -83,31 +94,35 @@ var numerals = func() (out [512]string) {
 	return out
 }()
 
-func (e *encoder) count(n int) {
+// numeral is the argument that says n.
+func numeral(n int) any {
 	if n < len(numerals) {
-		e.args = append(e.args, &numerals[n])
-		return
+		return &numerals[n]
 	}
-	e.args = append(e.args, strconv.Itoa(n))
+	return strconv.Itoa(n)
 }
 
+func (e *encoder) count(n int) { e.args = append(e.args, numeral(n)) }
+
 // write adds one command; none where there are no arguments.
-func (e *encoder) write(command string, key int, args []any) {
+func (e *encoder) write(name string, key int, args []any) {
 	if len(args) == 0 {
 		return
 	}
-	e.command(command, key, len(args))
+	e.command(name, key, len(args))
 	e.args = append(e.args, args...)
 }
 
 // command begins one whose n arguments follow.
-func (e *encoder) command(command string, key, n int) {
-	e.args = append(e.args, command)
+func (e *encoder) command(name string, key, n int) {
+	e.commands = append(e.commands, command{len(e.args) + 3, key, n})
+	e.args = append(e.args, name)
 	e.count(key)
 	e.count(n)
 }
 
 func (e *encoder) moves(moves []engine.Move) {
+	e.moved = len(moves)
 	e.count(len(moves))
 	for _, m := range moves {
 		e.args = append(e.args, partitionField(m.Partition))
@@ -138,8 +153,10 @@ func (e *encoder) accounts(writes []engine.Write) {
 			size += versionSize + len(w.State)
 		}
 	}
-	e.count(sets)
-	e.count(len(writes) - sets)
+	e.sets, e.removals = sets, len(writes)-sets
+	e.count(e.sets)
+	e.count(e.removals)
+	e.setsAt = len(e.args)
 	// As pointers to strings, arguments cost no memory of their own.
 	var values strings.Builder
 	values.Grow(size)

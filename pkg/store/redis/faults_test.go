@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,17 +24,23 @@ const (
 	fine        fault = iota
 	lostRequest       // the server never sees it; the client times out
 	lostReply         // the server executes it; the client times out
+	overtaken         // something happens right before the server sees it
 )
 
 // faults is a go-redis hook that loses commits and keeps copies of them, to be
 // delivered late.
 type faults struct {
+	store  *Store
 	commit string // the script's name in the server's cache
 
 	mu     sync.Mutex // Commit runs in tests' goroutines
 	next   []fault    // for the next pipelines of commits, in order; then fine
-	copies [][]any    // every commit that was sent
+	before func()     // what overtakes those that are to be overtaken
+	copies []sent     // every commit that was sent
 }
+
+// sent executes a commit that was sent, later, and gives the answer.
+type sent func(ctx context.Context) (string, error)
 
 func (f *faults) DialHook(next goredis.DialHook) goredis.DialHook { return next }
 
@@ -40,12 +48,23 @@ func (f *faults) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook { ret
 
 func (f *faults) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []goredis.Cmder) error {
-		if args := cmds[0].Args(); cmds[0].Name() != "evalsha" || args[1] != f.commit {
+		var copies []sent
+		switch args := cmds[0].Args(); {
+		case cmds[0].Name() == "multi":
+			copies = []sent{f.transaction(ctx, cmds[1:len(cmds)-1])}
+		case cmds[0].Name() == "evalsha" && args[1] == f.commit:
+			for _, cmd := range cmds {
+				copies = append(copies, f.script(cmd))
+			}
+		default:
 			return next(ctx, cmds)
 		}
-		what := f.note(cmds)
+		what := f.note(copies)
+		if what == overtaken {
+			f.before()
+		}
 		if what != lostRequest {
-			if err := next(ctx, cmds); what == fine {
+			if err := next(ctx, cmds); what != lostReply {
 				return err
 			}
 		}
@@ -57,12 +76,42 @@ func (f *faults) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.P
 	}
 }
 
-func (f *faults) note(cmds []goredis.Cmder) fault {
+func (f *faults) script(cmd goredis.Cmder) sent {
+	args := slices.Clone(cmd.Args())
+	return func(ctx context.Context) (string, error) { return f.store.client.Do(ctx, args...).Text() }
+}
+
+// transaction takes effect as long as the tokens that it sets are what they were when it
+// was sent: its connection watches them.
+func (f *faults) transaction(ctx context.Context, cmds []goredis.Cmder) sent {
+	var copies [][]any
+	var tokens []string
+	for _, cmd := range cmds {
+		copies = append(copies, slices.Clone(cmd.Args()))
+		if key, _ := cmd.Args()[1].(string); cmd.Name() == "set" {
+			tokens = append(tokens, key)
+		}
+	}
+	watched := f.store.client.MGet(ctx, tokens...).Val()
+	return func(ctx context.Context) (string, error) {
+		now, err := f.store.client.MGet(ctx, tokens...).Result()
+		if err != nil || !reflect.DeepEqual(now, watched) {
+			return "aborted", err
+		}
+		_, err = f.store.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
+			for _, args := range copies {
+				p.Do(ctx, args...)
+			}
+			return nil
+		})
+		return "ok", err
+	}
+}
+
+func (f *faults) note(copies []sent) fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, cmd := range cmds {
-		f.copies = append(f.copies, append([]any(nil), cmd.Args()...))
-	}
+	f.copies = append(f.copies, copies...)
 	what := fine
 	if len(f.next) > 0 {
 		what, f.next = f.next[0], f.next[1:]
@@ -86,11 +135,11 @@ func (f *faults) lateOnes() int {
 
 // deliver executes a copy of the i-th commit that was sent, as bytes that were
 // stuck on their way would be, and returns the answer without what it appended.
-func (f *faults) deliver(s *Store, i int) (string, error) {
+func (f *faults) deliver(i int) (string, error) {
 	f.mu.Lock()
-	args := f.copies[i]
+	late := f.copies[i]
 	f.mu.Unlock()
-	reply, err := s.client.Do(context.Background(), args...).Text()
+	reply, err := late(context.Background())
 	answer, _, _ := strings.Cut(reply, " ")
 	return answer, err
 }
@@ -108,7 +157,7 @@ func openFaulty(t fataler, cfg Config) (*Store, *faults) {
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
-	f := &faults{commit: s.scripts.commit.sha}
+	f := &faults{store: s, commit: s.scripts.commit.sha}
 	s.client.AddHook(f)
 	return s, f
 }

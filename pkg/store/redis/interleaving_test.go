@@ -56,9 +56,16 @@ func (c scene) commit(s *Store, step engine.Step, want engine.Result) engine.Out
 // late delivers a copy of a's commit i and wants nothing of it.
 func (c scene) late(i int, want string) {
 	c.t.Helper()
-	if got, err := c.faults.deliver(c.a, i); got != want {
+	if got, err := c.faults.deliver(i); got != want {
 		c.t.Errorf("late copy of commit %d: got %q (%v), want %q", i, got, err, want)
 	}
+}
+
+// alone has a write the shard twice: after the first it knows that nobody else did since.
+func (c scene) alone() {
+	c.t.Helper()
+	c.commit(c.a, increment(0, moved(0, 1)), engine.OK)
+	c.commit(c.a, increment(1, moved(1, 2)), engine.OK)
 }
 
 // outbox wants exactly these messages: each effect once, in order.
@@ -207,6 +214,50 @@ var interleavings = map[string]func(scene){
 		c.late(0, "done!")
 		c.outbox("1", "2")
 	},
+	"alone, not executed, repeated, then the first arrives": func(c scene) {
+		c.alone()
+		c.faults.plan(lostRequest)
+		c.commit(c.a, increment(2, moved(2, 3)), engine.OK)
+		c.late(2, "aborted")
+		c.outbox("1", "2", "3")
+	},
+	"alone, not executed, b writes, then the first arrives": func(c scene) {
+		c.alone()
+		c.faults.plan(lostRequest, lostRequest, lostRequest, lostRequest)
+		c.commit(c.a, increment(2), engine.Failed)
+		c.commit(c.b, increment(2), engine.OK)
+		c.late(2, "aborted")
+		c.outbox("1", "2", "3")
+	},
+	"alone, given up, arrives, repeated": func(c scene) {
+		c.alone()
+		c.faults.plan(lostRequest, lostRequest, lostRequest, lostRequest)
+		c.commit(c.a, increment(2), engine.Failed)
+		c.late(2, "ok")
+		c.commit(c.a, increment(2), engine.OK)
+		c.outbox("1", "2", "3")
+	},
+	"alone when a looked, b writes the account before a does": func(c scene) {
+		c.alone()
+		c.faults.before = func() { c.commit(c.b, increment(2), engine.OK) }
+		c.faults.plan(overtaken)
+		c.commit(c.a, increment(2), engine.Conflict)
+		c.outbox("1", "2", "3")
+	},
+	"alone when a looked, b writes another account before a does": func(c scene) {
+		c.alone()
+		c.faults.before = func() { c.commit(c.b, on("other", 0), engine.OK) }
+		c.faults.plan(overtaken)
+		if out := c.commit(c.a, increment(2), engine.OK); !out.Shared || out.Overwritten {
+			c.t.Errorf("b wrote before, but the outcome is %+v", out)
+		}
+		c.outbox("1", "2", "1", "3")
+	},
+	"alone, from positions that are not those stored": func(c scene) {
+		c.alone()
+		c.commit(c.a, increment(2, moved(1, 3)), engine.Stale)
+		c.outbox("1", "2")
+	},
 	"what is told of the outbox: its own entries, and behind which, where nothing lies between": func(c scene) {
 		last := func() string {
 			entries, err := c.b.Outbox(c.t.Context(), 0, "", 100)
@@ -279,11 +330,11 @@ func TestSecondStepWaitsForTheFirst(t *testing.T) {
 	closing(t, a)
 	f.plan(lostRequest)
 	a.Commit(t.Context(), []engine.Step{say("1"), say("2")})
-	if got, err := f.deliver(a, 1); got != "skip" {
+	if got, err := f.deliver(1); got != "skip" {
 		t.Errorf("the second alone: got %q (%v), want skip", got, err)
 	}
 	for i, want := range []string{"ok!", "ok!"} { // '!' of the second: its predecessor met a shard that was not its own
-		if got, err := f.deliver(a, i); got != want {
+		if got, err := f.deliver(i); got != want {
 			t.Errorf("commit %d: got %q (%v), want %q", i, got, err, want)
 		}
 	}

@@ -121,12 +121,15 @@ func (m *moving) order() int {
 type placeKeys map[place]*placeKey
 
 // placeKey is a place's key, and its name in the set of all places.
-type placeKey struct{ key, name string }
+type placeKey struct {
+	key, name string
+	seen      bool // it is ours to write: the server said so
+}
 
 func (n placeKeys) of(p place, k shardKeys) *placeKey {
 	known := n[p]
 	if known == nil {
-		known = &placeKey{k.in(p), p.member()}
+		known = &placeKey{key: k.in(p), name: p.member()}
 		n[p] = known
 	}
 	return known
@@ -155,6 +158,9 @@ func (e *encoder) places(writes []engine.Write, k shardKeys, known placeKeys, li
 		}
 		names := known.of(at, k)
 		e.keys = append(e.keys, names.key)
+		if !names.seen {
+			e.unseen = append(e.unseen, names)
+		}
 		if leaving > 0 {
 			e.command("ZREM", len(e.keys), leaving)
 			for _, m := range all[:leaving] {

@@ -134,7 +134,7 @@ func (p *process) commit(rt *rapid.T, step engine.Step) {
 func (p *process) late(rt *rapid.T) {
 	if n := p.faults.lateOnes(); n > 0 {
 		i := rapid.IntRange(max(0, n-4), n-1).Draw(rt, "copy")
-		if _, err := p.faults.deliver(p.store, i); err != nil {
+		if _, err := p.faults.deliver(i); err != nil {
 			rt.Fatalf("late copy: %v", err)
 		}
 	}

@@ -1,0 +1,200 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"tidemark/pkg/engine"
+	"tidemark/pkg/failpoint"
+)
+
+// A process that is alone with a shard need not pay for the script, most of whose time goes
+// into taking arguments apart. On a single server its steps go as plain commands, those of
+// all shards in one transaction, and what the script would look at is looked at one trip
+// before: while the shards' tokens stay what they were then (WATCH), all of it stays true.
+// Whatever is not plainly so is left to the script, which can tell how matters stand.
+
+// plainly commits those of a batch that can go so. Steps that it leaves without an outcome
+// have not taken effect unless they were sent; the class is that of an error after which
+// they may be sent again.
+func (s *Store) plainly(ctx context.Context, batch []*attempt, outcomes []engine.Outcome) Class {
+	client, single := s.client.(*goredis.Client)
+	if !single {
+		return None
+	}
+	var mine []*attempt
+	for _, a := range batch {
+		if a.plain() {
+			mine = append(mine, a)
+		}
+	}
+	if len(mine) == 0 {
+		return None
+	}
+	c := client.Conn()
+	defer func() { _ = c.Close() }() // gives the connection back
+	failpoint.Hit(failpoint.BeforeCommit)
+	class := s.transact(ctx, c, mine, outcomes)
+	failpoint.Hit(failpoint.AfterCommit)
+	return class
+}
+
+// plain reports whether the step can do without the script: it is the first sending of the
+// only one of its shard, and nobody else wrote there when we last did.
+func (a *attempt) plain() bool {
+	state := a.turn.state
+	return len(a.turn.attempts) == 1 && !a.again && !a.check && !state.check && len(state.pending) == 0 &&
+		state.token != "" && state.token[len(state.token)-1] != '!'
+}
+
+// transact looks, and stores if all is as expected.
+func (s *Store) transact(ctx context.Context, c *goredis.Conn, mine []*attempt, outcomes []engine.Outcome) Class {
+	asExpected, err := s.watch(ctx, c, mine)
+	if err == nil && asExpected {
+		return s.store(ctx, c, mine, outcomes)
+	}
+	// The connection serves others next.
+	if lost := c.Do(context.WithoutCancel(ctx), "UNWATCH").Err(); err == nil {
+		err = lost
+	}
+	for _, a := range mine {
+		a.err = err
+	}
+	if class := Classify(err); class.Heals() {
+		return class
+	}
+	return None // the script will say it again, of what it concerns
+}
+
+// watch reports whether the shards are as our last commits left them, and has the server
+// refuse the transaction that follows once they no longer are.
+func (s *Store) watch(ctx context.Context, c *goredis.Conn, mine []*attempt) (bool, error) {
+	p := c.Pipeline()
+	watch := make([]any, 1, 1+len(mine))
+	for _, a := range mine {
+		watch = append(watch, a.encoded.keys[keyToken-1])
+	}
+	get := slices.Clone(watch)
+	watch[0], get[0] = "WATCH", "MGET"
+	p.Do(ctx, watch...)
+	tokens := p.Do(ctx, get...)
+	positions := make([]*goredis.Cmd, len(mine))
+	for i, a := range mine {
+		if ask := a.encoded.askPositions(); ask != nil {
+			positions[i] = p.Do(ctx, ask...)
+		}
+		for _, place := range a.encoded.unseen {
+			p.ZCard(ctx, place.key) // fails if the key is not ours
+		}
+	}
+	if _, err := p.Exec(ctx); err != nil {
+		return false, err
+	}
+	stored, _ := tokens.Val().([]any)
+	for i, a := range mine {
+		if stored[i] != a.turn.state.token || !a.encoded.stands(positions[i]) {
+			return false, nil
+		}
+		for _, place := range a.encoded.unseen {
+			place.seen = true
+		}
+	}
+	return true, nil
+}
+
+// store stores the steps in one transaction.
+func (s *Store) store(ctx context.Context, c *goredis.Conn, mine []*attempt, outcomes []engine.Outcome) Class {
+	p := c.TxPipeline()
+	ends := make([]int, len(mine))
+	for i, a := range mine {
+		a.sent = true
+		a.encoded.plain(ctx, p)
+		p.Do(ctx, "SET", a.encoded.keys[keyToken-1], a.token)
+		ends[i] = p.Len()
+	}
+	cmds := p.Cmds()
+	_, err := p.Exec(ctx)
+	from := 0
+	for i, a := range mine {
+		own := cmds[from:ends[i]]
+		from = ends[i]
+		// Where the token is not set, nothing is.
+		if a.err = own[len(own)-1].Err(); a.err == nil {
+			a.finish(outcomes, own)
+		}
+		a.encoded.unplain()
+	}
+	if class := Classify(err); class.Heals() && !errors.Is(err, goredis.TxFailedErr) {
+		return class
+	}
+	return None
+}
+
+// finish settles a step that was stored.
+func (a *attempt) finish(outcomes []engine.Outcome, cmds []goredis.Cmder) {
+	answer := "ok"
+	for _, cmd := range cmds {
+		// What was right at our last commit no longer was: others than this program write here.
+		if err := cmd.Err(); err != nil {
+			a.fail(outcomes, &Error{Op: "commit", Class: Classify(err), Err: err})
+			return
+		}
+		if cmd.Name() == "xadd" {
+			id, _ := cmd.(*goredis.Cmd).Text()
+			answer += " " + id
+		}
+	}
+	if err := a.settle(outcomes, answer); err != nil {
+		a.fail(outcomes, err)
+	}
+}
+
+// askPositions is the command that reads the positions that the step moves.
+func (e *encoder) askPositions() []any {
+	if e.moved == 0 {
+		return nil
+	}
+	return append([]any{"HMGET", e.keys[keyPositions-1]}, e.args[headerSize+1:headerSize+1+e.moved]...)
+}
+
+// stands reports whether positions, as read, are those from which the step moves.
+func (e *encoder) stands(read *goredis.Cmd) bool {
+	if read == nil {
+		return true
+	}
+	positions, _ := read.Val().([]any)
+	for i, from := range e.args[headerSize+1+e.moved : headerSize+1+2*e.moved] {
+		if i >= len(positions) || positions[i] != from && (positions[i] != nil || from != "0") {
+			return false
+		}
+	}
+	return true
+}
+
+// plain adds the step's commands as such. Until unplain they lie where the script's
+// arguments were: each name and key right before what follows them.
+func (e *encoder) plain(ctx context.Context, p goredis.Pipeliner) {
+	accounts := e.keys[keyAccounts-1]
+	if e.sets > 0 {
+		e.args[e.setsAt-2], e.args[e.setsAt-1] = "HSET", accounts
+		p.Do(ctx, e.args[e.setsAt-2:e.setsAt+2*e.sets]...)
+	}
+	if removals := e.setsAt + 2*e.sets; e.removals > 0 {
+		p.Do(ctx, append([]any{"HDEL", accounts}, e.args[removals:removals+e.removals]...)...)
+	}
+	for _, c := range e.commands {
+		e.args[c.at-2], e.args[c.at-1] = e.args[c.at-3], e.keys[c.key-1]
+		p.Do(ctx, e.args[c.at-2:c.at+c.n]...)
+	}
+}
+
+// unplain puts the script's arguments back.
+func (e *encoder) unplain() {
+	e.args[e.setsAt-2], e.args[e.setsAt-1] = numeral(e.sets), numeral(e.removals)
+	for _, c := range e.commands {
+		e.args[c.at-2], e.args[c.at-1] = numeral(c.key), numeral(c.n)
+	}
+}
