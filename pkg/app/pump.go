@@ -80,6 +80,7 @@ type pump struct {
 	reapAt  time.Time       // when idle accounts are looked for next
 	live    time.Time       // when the latest live event came
 	looked  time.Time       // when due instants and the model were looked up
+	stirred bool            // something happened since the latest checkpoint
 	blind   map[string]bool // by what was looked at: the latest look failed
 }
 
@@ -192,7 +193,7 @@ func (p *pump) begin(ctx, work context.Context, session *source.Session) error {
 	if err := p.rewinds.Reconcile(work, p.rewound || records > 0, records); err != nil {
 		return err
 	}
-	p.rewound = false
+	p.rewound, p.stirred = false, true
 	all, err := p.source.AllPartitions(ctx)
 	if err != nil {
 		return err
@@ -219,8 +220,7 @@ func (p *pump) begin(ctx, work context.Context, session *source.Session) error {
 
 // rounds runs until the session or reading ends. A round once begun is finished.
 func (p *pump) rounds(reading, work context.Context, session *source.Session) error {
-	next := time.Now().Add(p.checkpoint)
-	looked := time.Now()
+	marked, looked := time.Now(), time.Now()
 	for reading.Err() == nil {
 		limit := p.tide.limit()
 		batch, err := session.Next(reading, source.Want{Max: p.batch, Deadline: p.deadline(), NotAfter: limit})
@@ -244,14 +244,25 @@ func (p *pump) rounds(reading, work context.Context, session *source.Session) er
 				return err
 			}
 		}
-		if time.Now().After(next) {
-			next = time.Now().Add(p.checkpoint)
+		if time.Since(marked) >= p.checkpointPause() {
+			marked, p.stirred = time.Now(), false
 			if err := p.mark(work, session); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// calmCheckpoints is how many checkpoints are one where nothing happened since the latest.
+const calmCheckpoints = 5
+
+// checkpointPause is the time between two checkpoints.
+func (p *pump) checkpointPause() time.Duration {
+	if p.stirred {
+		return p.checkpoint
+	}
+	return calmCheckpoints * p.checkpoint
 }
 
 // heldLook is the time between two looks at the others while inputs wait for them.
@@ -384,6 +395,7 @@ func (p *pump) round(ctx context.Context, session *source.Session, batch *source
 		}
 		r.Everywhere = true
 	}
+	p.stirred = p.stirred || len(batch.Inputs) > 0 || p.engine.NextDue() <= r.Watermark
 	if err := p.engine.Process(ctx, r); err != nil {
 		return hopeless{err}
 	}

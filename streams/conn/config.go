@@ -46,7 +46,7 @@ type Config struct {
 	// IdleTimeout closes connections that nobody used for so long. 0: 30 s.
 	IdleTimeout time.Duration
 	// MetadataTTL is how old the known layout may be. kafka-go looks at it only
-	// by this clock, so it bounds how long a moved leader goes unnoticed. 0: 1 s.
+	// by this clock, so it bounds how long a moved leader goes unnoticed. 0: 2 s.
 	MetadataTTL time.Duration
 	// Dial opens network connections. Nil: the system's TCP.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)

@@ -12,7 +12,7 @@ import (
 const (
 	defaultDialTimeout = 5 * time.Second
 	defaultIdleTimeout = 30 * time.Second
-	defaultMetadataTTL = time.Second
+	defaultMetadataTTL = 2 * time.Second
 )
 
 // Transport is a pool of connections to one cluster, shared by everything in a

@@ -51,7 +51,7 @@ type Config struct {
 	// batch that is larger comes nevertheless. Default 1 MiB.
 	FetchMaxBytes int
 	// FetchMaxWait is how long a fetch waits at the end of the log. It delays no
-	// event: a longer wait means fewer empty answers. Default 500 ms.
+	// event: a longer wait means fewer empty answers. Default 1 s.
 	FetchMaxWait time.Duration
 	// BufferEvents bounds the inputs that wait, of all assigned partitions: each has an
 	// equal share, and no fetch begins while so many wait. Hence at most BufferEvents and
@@ -67,7 +67,7 @@ func (c Config) withDefaults() Config {
 	set(&c.JoinBackoff, 250*time.Millisecond)
 	set(&c.PartitionWatchInterval, 5*time.Second)
 	set(&c.FetchMaxBytes, 1<<20)
-	set(&c.FetchMaxWait, 500*time.Millisecond)
+	set(&c.FetchMaxWait, time.Second)
 	set(&c.BufferEvents, 64<<10)
 	return c
 }

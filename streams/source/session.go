@@ -245,7 +245,7 @@ func (se *Session) doubt(marks []Mark) {
 
 // silence is how much longer than a fetch waits a log may be silent before it no
 // longer counts as caught up.
-const silence = time.Second
+const silence = 500 * time.Millisecond
 
 // room is how many inputs may wait of each partition.
 func (se *Session) room() int { return max(1, se.source.cfg.BufferEvents/len(se.parts)) }
