@@ -32,6 +32,7 @@ type pendingAttempt struct {
 // attempt is one step on its way. All its sendings carry the same number and token.
 type attempt struct {
 	step    int // its place in the call
+	moves   []engine.Move
 	turn    *turn
 	encoded *encoder
 	number  uint64
@@ -41,6 +42,7 @@ type attempt struct {
 	settled bool
 	check   bool  // Step.Check
 	err     error // of the last sending
+	header  [headerSize]string
 }
 
 // turn is one shard's part of a call of Commit.
@@ -127,7 +129,9 @@ func (s *Store) prepare(ctx context.Context, turns []*turn, steps []engine.Step)
 	made := strconv.FormatInt(time.Now().UnixMilli(), 10)
 	for _, t := range turns {
 		for _, a := range t.attempts {
-			a.encoded = encode(steps[a.step], s.keys.shards[t.shard], t.state.known(), listed[t.shard])
+			a.moves = steps[a.step].Moves
+			a.encoded = t.state.encoder()
+			a.encoded.encode(steps[a.step], s.keys.shards[t.shard], t.state, listed[t.shard])
 			a.number, a.token = t.state.numberFor(a.encoded)
 			if a.again = a.token != ""; !a.again {
 				a.token = s.process + ":" + strconv.FormatUint(a.number, 10) + ":" + made
@@ -201,9 +205,7 @@ func nextBatch(turns []*turn) []*attempt {
 				check = "1"
 			}
 			number := strconv.FormatUint(a.number, 10)
-			header := a.encoded.args[:headerSize]
-			header[argNumber], header[argAfter], header[argOurs] = number, after, ours
-			header[argToken], header[argCheck] = a.token, check
+			a.header = [headerSize]string{argNumber: number, argAfter: after, argOurs: ours, argToken: a.token, argCheck: check}
 			batch = append(batch, a)
 			after, ours = number, a.token
 		}
@@ -218,6 +220,9 @@ func (s *Store) round(ctx context.Context, batch []*attempt, outcomes []engine.O
 	replies := make([]*goredis.Cmd, len(batch))
 	for i, a := range batch {
 		a.sent = true
+		for n := range a.header {
+			a.encoded.args[n] = &a.header[n]
+		}
 		replies[i] = p.EvalSha(ctx, s.scripts.commit.sha, a.encoded.keys, a.encoded.args...)
 	}
 	failpoint.Hit(failpoint.BeforeCommit)
@@ -279,6 +284,9 @@ func (a *attempt) settle(outcomes []engine.Outcome, reply string) error {
 	}
 	if out.Result != engine.OK || out.Shared {
 		a.turn.disturbed = true
+		state.doubt()
+	} else {
+		state.moved(a.moves)
 	}
 	a.settled = true
 	outcomes[a.step] = out
@@ -289,6 +297,7 @@ func (a *attempt) settle(outcomes []engine.Outcome, reply string) error {
 func (a *attempt) fail(outcomes []engine.Outcome, err error) {
 	a.settled, a.turn.disturbed = true, true
 	a.turn.state.tail = ""
+	a.turn.state.doubt()
 	outcomes[a.step] = engine.Outcome{Result: engine.Failed, Err: err}
 }
 
@@ -314,6 +323,11 @@ func (s *Store) end(turns []*turn, outcomes []engine.Outcome) {
 		for _, a := range t.attempts {
 			if a.sent && outcomes[a.step].Result == engine.Failed {
 				unknown = append(unknown, pendingAttempt{a.number, a.token, a.encoded.digest()})
+			}
+		}
+		for _, a := range t.attempts {
+			if a.encoded != nil && a.encoded.free() {
+				t.state.spare = a.encoded
 			}
 		}
 		t.state.pending = append(unknown, t.state.pending...)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -44,11 +45,29 @@ type encoder struct {
 	appends int // entries for the outbox
 
 	// Where things are in args, for whoever takes them out again.
-	moved          int // positions that move
 	sets, removals int // accounts
 	setsAt         int
 	commands       []command
-	unseen         []*placeKey // places that this process never wrote to
+
+	stands bool        // all positions that move are known to be where the moves begin
+	unseen []*placeKey // places that this process never wrote to
+
+	// Texts that args point to: so they cost no memory of their own.
+	values, scores []string
+}
+
+// mostKept is how many arguments' memory is kept from one step to the next.
+const mostKept = 1 << 13
+
+// free forgets a step, and reports whether the memory is worth keeping for another.
+func (e *encoder) free() bool {
+	if cap(e.args) > mostKept {
+		return false
+	}
+	clear(e.args)
+	clear(e.values)
+	*e = encoder{keys: e.keys[:0], args: e.args[:0], commands: e.commands[:0], unseen: e.unseen[:0], values: e.values[:0], scores: e.scores[:0]}
+	return true
 }
 
 // command is one that the script is to call: its name, key and count lie before its
@@ -57,33 +76,43 @@ type command struct{ at, key, n int }
 
 // encode lays a step out for commit.lua, with the header left empty. listed are
 // the tiers that have a listing in the shard; needed only where a step removes accounts.
-func encode(step engine.Step, k shardKeys, known placeKeys, listed []string) *encoder {
-	e := &encoder{
-		keys:    []string{k.token, k.marks, k.positions, k.accounts, k.profiles, k.next, k.outbox, k.tiers},
-		appends: len(step.Outbox),
-		args:    make([]any, headerSize, headerSize+8+3*len(step.Moves)+4*len(step.Writes)+8*len(step.Outbox)),
-	}
-	e.moves(step.Moves)
+func (e *encoder) encode(step engine.Step, k shardKeys, st *shardState, listed []string) {
+	e.keys = append(e.keys, k.token, k.marks, k.positions, k.accounts, k.profiles, k.next, k.outbox, k.tiers)
+	e.appends = len(step.Outbox)
+	e.args = slices.Grow(e.args, headerSize+8+3*len(step.Moves)+4*len(step.Writes)+8*len(step.Outbox))[:headerSize]
+	e.moves(step.Moves, st)
 	e.accounts(step.Writes)
 	e.profiles(step.Writes)
-	e.places(step.Writes, k, known, listed)
-	drop := make([]any, len(step.Drop))
-	for i, id := range step.Drop {
-		drop[i] = id
-	}
-	e.write("XDEL", keyOutbox, drop)
-	for _, m := range step.Outbox {
-		fields := []any{"*", "a", m.Account, "v", m.Value}
-		if m.Appended != 0 {
-			fields = append(fields, "t", strconv.FormatInt(m.Appended, 10))
+	e.places(step.Writes, k, st.known(), listed)
+	if len(step.Drop) > 0 {
+		e.command("XDEL", keyOutbox, len(step.Drop))
+		for i := range step.Drop {
+			e.args = append(e.args, &step.Drop[i])
 		}
-		if m.Trace != "" {
-			fields = append(fields, "w", m.Trace)
-		}
-		e.write("XADD", keyOutbox, fields)
 	}
-	e.positions(step.Moves)
-	return e
+	for i := range step.Outbox {
+		e.append(&step.Outbox[i])
+	}
+	e.positions(step.Moves, st)
+}
+
+// append adds an entry to the outbox.
+func (e *encoder) append(m *engine.Message) {
+	fields := 5
+	if m.Appended != 0 {
+		fields += 2
+	}
+	if m.Trace != "" {
+		fields += 2
+	}
+	e.command("XADD", keyOutbox, fields)
+	e.args = append(e.args, "*", "a", &m.Account, "v", m.Value)
+	if m.Appended != 0 {
+		e.args = append(e.args, "t", strconv.FormatInt(m.Appended, 10))
+	}
+	if m.Trace != "" {
+		e.args = append(e.args, "w", &m.Trace)
+	}
 }
 
 // numerals are the text of small numbers, as arguments that cost no memory.
@@ -121,26 +150,33 @@ func (e *encoder) command(name string, key, n int) {
 	e.count(n)
 }
 
-func (e *encoder) moves(moves []engine.Move) {
-	e.moved = len(moves)
+// moves adds the positions that the script checks.
+func (e *encoder) moves(moves []engine.Move, st *shardState) {
 	e.count(len(moves))
+	e.stands = true
 	for _, m := range moves {
-		e.args = append(e.args, partitionField(m.Partition))
+		p := st.position(m.Partition)
+		e.stands = e.stands && p.known && p.at == m.From
+		e.args = append(e.args, &p.field)
 	}
 	for _, m := range moves {
-		e.args = append(e.args, strconv.FormatInt(m.From, 10))
+		e.args = append(e.args, st.position(m.Partition).text(m.From))
 	}
 	for _, m := range moves {
-		e.args = append(e.args, strconv.FormatInt(m.To, 10))
+		e.args = append(e.args, st.position(m.Partition).text(m.To))
 	}
 }
 
-func (e *encoder) positions(moves []engine.Move) {
-	args := make([]any, 0, 2*len(moves))
-	for _, m := range moves {
-		args = append(args, partitionField(m.Partition), strconv.FormatInt(m.To, 10))
+// positions adds those that the script stores.
+func (e *encoder) positions(moves []engine.Move, st *shardState) {
+	if len(moves) == 0 {
+		return
 	}
-	e.write("HSET", keyPositions, args)
+	e.command("HSET", keyPositions, 2*len(moves))
+	for _, m := range moves {
+		p := st.position(m.Partition)
+		e.args = append(e.args, &p.field, p.text(m.To))
+	}
 }
 
 // accounts adds what the script checks and stores: the values begin with the
@@ -157,10 +193,9 @@ func (e *encoder) accounts(writes []engine.Write) {
 	e.count(e.sets)
 	e.count(e.removals)
 	e.setsAt = len(e.args)
-	// As pointers to strings, arguments cost no memory of their own.
 	var values strings.Builder
 	values.Grow(size)
-	value := make([]string, 0, sets)
+	e.values = slices.Grow(e.values, sets)
 	versions := make([]byte, 0, versionSize*len(writes))
 	for i := range writes {
 		w := &writes[i]
@@ -173,8 +208,8 @@ func (e *encoder) accounts(writes []engine.Write) {
 		values.Write(version[:])
 		values.Write(w.State)
 		versions = binary.BigEndian.AppendUint64(versions, w.Was)
-		value = append(value, values.String()[start:])
-		e.args = append(e.args, &w.Account, &value[len(value)-1])
+		e.values = append(e.values, values.String()[start:])
+		e.args = append(e.args, &w.Account, &e.values[len(e.values)-1])
 	}
 	for _, w := range writes {
 		if w.State == nil {

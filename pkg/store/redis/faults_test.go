@@ -76,8 +76,22 @@ func (f *faults) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.P
 	}
 }
 
-func (f *faults) script(cmd goredis.Cmder) sent {
+// copied are the arguments of a command as they go over the network: their memory is used again.
+func copied(cmd goredis.Cmder) []any {
 	args := slices.Clone(cmd.Args())
+	for i, arg := range args {
+		switch v := arg.(type) {
+		case *string:
+			args[i] = strings.Clone(*v)
+		case []byte:
+			args[i] = slices.Clone(v)
+		}
+	}
+	return args
+}
+
+func (f *faults) script(cmd goredis.Cmder) sent {
+	args := copied(cmd)
 	return func(ctx context.Context) (string, error) { return f.store.client.Do(ctx, args...).Text() }
 }
 
@@ -87,8 +101,10 @@ func (f *faults) transaction(ctx context.Context, cmds []goredis.Cmder) sent {
 	var copies [][]any
 	var tokens []string
 	for _, cmd := range cmds {
-		copies = append(copies, slices.Clone(cmd.Args()))
-		if key, _ := cmd.Args()[1].(string); cmd.Name() == "set" {
+		copies = append(copies, copied(cmd))
+	}
+	for i, arg := range copies[len(copies)-1] { // MSET token value token value …
+		if key, _ := arg.(string); i%2 == 1 {
 			tokens = append(tokens, key)
 		}
 	}

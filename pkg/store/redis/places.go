@@ -143,7 +143,7 @@ const mostPlaces = 500
 // more puts the true one there (settle.lua), so that a commit need not look.
 func (e *encoder) places(writes []engine.Write, k shardKeys, known placeKeys, listed []string) {
 	all := movings(writes, listed)
-	scores := make([]string, 0, len(all)) // arguments point to them, so it must not grow
+	e.scores = slices.Grow(e.scores, len(all)) // arguments point to them, so it must not grow
 	var tiers []string
 	var next []any
 	for len(all) > 0 {
@@ -171,8 +171,8 @@ func (e *encoder) places(writes []engine.Write, k shardKeys, known placeKeys, li
 			e.command("ZADD", len(e.keys), 2*(n-leaving))
 			earliest, first := engine.NoDue, (*string)(nil)
 			for _, m := range all[leaving:n] {
-				scores = append(scores, score(m.due))
-				text := &scores[len(scores)-1]
+				e.scores = append(e.scores, score(m.due))
+				text := &e.scores[len(e.scores)-1]
 				e.args = append(e.args, text, m.account)
 				if m.due < earliest {
 					earliest, first = m.due, text

@@ -43,11 +43,12 @@ func (s *Store) plainly(ctx context.Context, batch []*attempt, outcomes []engine
 }
 
 // plain reports whether the step can do without the script: it is the first sending of the
-// only one of its shard, and nobody else wrote there when we last did.
+// only one of its shard, nobody else wrote there when we last did, and the positions that it
+// moves are known to be where it expects them.
 func (a *attempt) plain() bool {
 	state := a.turn.state
 	return len(a.turn.attempts) == 1 && !a.again && !a.check && !state.check && len(state.pending) == 0 &&
-		state.token != "" && state.token[len(state.token)-1] != '!'
+		a.encoded.stands && state.token != "" && state.token[len(state.token)-1] != '!'
 }
 
 // transact looks, and stores if all is as expected.
@@ -75,17 +76,13 @@ func (s *Store) watch(ctx context.Context, c *goredis.Conn, mine []*attempt) (bo
 	p := c.Pipeline()
 	watch := make([]any, 1, 1+len(mine))
 	for _, a := range mine {
-		watch = append(watch, a.encoded.keys[keyToken-1])
+		watch = append(watch, &a.encoded.keys[keyToken-1])
 	}
 	get := slices.Clone(watch)
 	watch[0], get[0] = "WATCH", "MGET"
 	p.Do(ctx, watch...)
 	tokens := p.Do(ctx, get...)
-	positions := make([]*goredis.Cmd, len(mine))
-	for i, a := range mine {
-		if ask := a.encoded.askPositions(); ask != nil {
-			positions[i] = p.Do(ctx, ask...)
-		}
+	for _, a := range mine {
 		for _, place := range a.encoded.unseen {
 			p.ZCard(ctx, place.key) // fails if the key is not ours
 		}
@@ -95,7 +92,7 @@ func (s *Store) watch(ctx context.Context, c *goredis.Conn, mine []*attempt) (bo
 	}
 	stored, _ := tokens.Val().([]any)
 	for i, a := range mine {
-		if stored[i] != a.turn.state.token || !a.encoded.stands(positions[i]) {
+		if stored[i] != a.turn.state.token {
 			return false, nil
 		}
 		for _, place := range a.encoded.unseen {
@@ -108,23 +105,24 @@ func (s *Store) watch(ctx context.Context, c *goredis.Conn, mine []*attempt) (bo
 // store stores the steps in one transaction.
 func (s *Store) store(ctx context.Context, c *goredis.Conn, mine []*attempt, outcomes []engine.Outcome) Class {
 	p := c.TxPipeline()
-	ends := make([]int, len(mine))
+	ends, tokens := make([]int, len(mine)), make([]any, 1, 1+2*len(mine))
+	tokens[0] = "MSET"
 	for i, a := range mine {
 		a.sent = true
 		a.encoded.plain(ctx, p)
-		p.Do(ctx, "SET", a.encoded.keys[keyToken-1], a.token)
 		ends[i] = p.Len()
+		tokens = append(tokens, &a.encoded.keys[keyToken-1], &a.token)
 	}
+	set := p.Do(ctx, tokens...)
 	cmds := p.Cmds()
 	_, err := p.Exec(ctx)
 	from := 0
 	for i, a := range mine {
-		own := cmds[from:ends[i]]
-		from = ends[i]
-		// Where the token is not set, nothing is.
-		if a.err = own[len(own)-1].Err(); a.err == nil {
-			a.finish(outcomes, own)
+		// Where the tokens are not set, nothing is.
+		if a.err = set.Err(); a.err == nil {
+			a.finish(outcomes, cmds[from:ends[i]])
 		}
+		from = ends[i]
 		a.encoded.unplain()
 	}
 	if class := Classify(err); class.Heals() && !errors.Is(err, goredis.TxFailedErr) {
@@ -150,28 +148,6 @@ func (a *attempt) finish(outcomes []engine.Outcome, cmds []goredis.Cmder) {
 	if err := a.settle(outcomes, answer); err != nil {
 		a.fail(outcomes, err)
 	}
-}
-
-// askPositions is the command that reads the positions that the step moves.
-func (e *encoder) askPositions() []any {
-	if e.moved == 0 {
-		return nil
-	}
-	return append([]any{"HMGET", e.keys[keyPositions-1]}, e.args[headerSize+1:headerSize+1+e.moved]...)
-}
-
-// stands reports whether positions, as read, are those from which the step moves.
-func (e *encoder) stands(read *goredis.Cmd) bool {
-	if read == nil {
-		return true
-	}
-	positions, _ := read.Val().([]any)
-	for i, from := range e.args[headerSize+1+e.moved : headerSize+1+2*e.moved] {
-		if i >= len(positions) || positions[i] != from && (positions[i] != nil || from != "0") {
-			return false
-		}
-	}
-	return true
 }
 
 // plain adds the step's commands as such. Until unplain they lie where the script's

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -175,6 +176,66 @@ type shardState struct {
 	pending []pendingAttempt
 	// places are the keys of those that were written to.
 	places placeKeys
+	// positions are those that were moved.
+	positions map[engine.Partition]*position
+	// spare is memory for the next step.
+	spare *encoder
+}
+
+// position is what a process knows of one in a shard.
+type position struct {
+	field string
+	// at is where our last commit left it, if known: nobody else wrote to the shard since.
+	at    int64
+	known bool
+	// latest is the text of the number that was asked for last.
+	latest *string
+	number int64
+}
+
+// text is the text of a position, as an argument that often costs no memory.
+func (p *position) text(n int64) *string {
+	if p.latest == nil || p.number != n {
+		text := strconv.FormatInt(n, 10)
+		p.latest, p.number = &text, n
+	}
+	return p.latest
+}
+
+func (st *shardState) position(of engine.Partition) *position {
+	p := st.positions[of]
+	if p == nil {
+		if st.positions == nil {
+			st.positions = map[engine.Partition]*position{}
+		}
+		p = &position{field: partitionField(of)}
+		st.positions[of] = p
+	}
+	return p
+}
+
+// moved takes note of a step that was plainly stored.
+func (st *shardState) moved(moves []engine.Move) {
+	for _, m := range moves {
+		p := st.position(m.Partition)
+		p.at, p.known = m.To, true
+	}
+}
+
+// doubt takes note that positions may be others than those that we left.
+func (st *shardState) doubt() {
+	for _, p := range st.positions {
+		p.known = false
+	}
+}
+
+// encoder is memory for a step, which end takes back.
+func (st *shardState) encoder() *encoder {
+	e := st.spare
+	if st.spare = nil; e == nil {
+		e = &encoder{}
+	}
+	return e
 }
 
 func (st *shardState) known() placeKeys {
