@@ -32,7 +32,7 @@ func (l *lane) apply(ctx context.Context, s *shard, r *Round) (*work, error) {
 	if err != nil || len(s.merged) > 0 {
 		return w, err
 	}
-	w.step.Writes = make([]Write, 0, len(entries))
+	w.step.Writes = l.lend(len(entries))
 	for _, e := range entries {
 		if err := l.applyTo(ctx, w, e, s.unseen); err != nil {
 			return nil, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +33,8 @@ type lane struct {
 	turn   int                // the place in order at which the next sweep begins
 	latest uint64             // version that was given to a write
 	packed []byte             // a state that is being packed
+	writes [][]Write          // of steps that are done
+	lent   [][]Write          // of those in hand
 }
 
 // shard is what a lane knows of one shard.
@@ -163,6 +166,7 @@ func (l *lane) commitAll(ctx context.Context, shards []*shard, prepare func(cont
 			l.forgetAll() // some may hold what was not stored
 		}
 		l.rest()
+		l.settleLoans()
 	}()
 	for attempt := 0; len(shards) > 0; attempt++ {
 		failpoint.Hit(failpoint.BeforeApply)
@@ -181,6 +185,32 @@ func (l *lane) commitAll(ctx context.Context, shards []*shard, prepare func(cont
 		}
 	}
 	return nil
+}
+
+// largeStep is the number of writes from which on their memory is not used for others.
+const largeStep = 512
+
+// lend is memory for n writes, until the works in hand are committed.
+func (l *lane) lend(n int) []Write {
+	if n > largeStep {
+		return make([]Write, 0, n)
+	}
+	var out []Write
+	if last := len(l.writes) - 1; last >= 0 {
+		out, l.writes = l.writes[last], l.writes[:last]
+	}
+	out = slices.Grow(out, n)
+	l.lent = append(l.lent, out)
+	return out
+}
+
+// settleLoans takes back what was lent.
+func (l *lane) settleLoans() {
+	for _, w := range l.lent {
+		clear(w[:cap(w)])
+	}
+	l.writes = append(l.writes, l.lent...)
+	l.lent = l.lent[:0]
 }
 
 // portion is after how many writes the works of some shards are on their way to the store
