@@ -2,6 +2,7 @@ package offline
 
 import (
 	"fmt"
+	"strings"
 
 	"tidemark/scoring"
 )
@@ -10,18 +11,13 @@ import (
 type lane struct {
 	*Runner
 	accounts map[string]*account
-	inputs   []input // waiting to be applied, in order
+	inputs   []*scoring.Event // waiting to be applied, in order
 	tally    Tally
 }
 
-// input is an event with what is known of its arrival.
-type input struct {
-	event     scoring.Event
-	watermark int64
-}
-
 type account struct {
-	*scoring.Account
+	scoring.Account
+	name string
 	// waiting are the profiles of --profiles that are not in effect yet, by time.
 	waiting []*scoring.Event
 }
@@ -29,15 +25,14 @@ type account struct {
 func (l *lane) account(name string) *account {
 	a, ok := l.accounts[name]
 	if !ok {
-		a = &account{Account: &scoring.Account{}}
-		l.model.Open(a.Account)
-		l.accounts[name] = a
+		a = &account{name: strings.Clone(name)} // events are not ours to keep
+		l.model.Open(&a.Account)
+		l.accounts[a.name] = a
 	}
 	return a
 }
 
-func (l *lane) apply(in *input) (scoring.Outcome, error) {
-	e := &in.event
+func (l *lane) apply(e *scoring.Event) (scoring.Outcome, error) {
 	switch {
 	case e.Kind == scoring.KindOutcome:
 		l.tally.Unscored++
@@ -47,10 +42,10 @@ func (l *lane) apply(in *input) (scoring.Outcome, error) {
 		return scoring.Outcome{}, nil
 	}
 	a := l.account(e.Account)
-	if err := l.settle(e.Account, a, e.Time); err != nil {
+	if err := l.settle(a, e.Time); err != nil {
 		return scoring.Outcome{}, err
 	}
-	out := l.model.Apply(a.Account, e, in.watermark)
+	out := l.model.Apply(&a.Account, e, l.watermark(e))
 	switch out.Effect {
 	case scoring.Counted:
 		l.tally.Counted++
@@ -63,16 +58,16 @@ func (l *lane) apply(in *input) (scoring.Outcome, error) {
 	case scoring.Unscored:
 		l.tally.Unscored++
 	}
-	return out, l.keep(e.Account, out)
+	return out, l.keep(a, out.Crossings)
 }
 
 // settle puts the waiting profiles into effect as of the account's first event.
-func (l *lane) settle(name string, a *account, first int64) error {
+func (l *lane) settle(a *account, first int64) error {
 	for _, p := range a.waiting {
 		in := *p
 		in.Time = min(p.Time, first)
 		in.Arrived = in.Time
-		if err := l.keep(name, l.model.Apply(a.Account, &in, in.Time)); err != nil {
+		if err := l.keep(a, l.model.Apply(&a.Account, &in, in.Time).Crossings); err != nil {
 			return err
 		}
 	}
@@ -80,14 +75,14 @@ func (l *lane) settle(name string, a *account, first int64) error {
 	return nil
 }
 
-func (l *lane) keep(name string, out scoring.Outcome) error {
-	for i := range out.Crossings {
-		c := &out.Crossings[i]
-		line, err := l.encoder.Change(name, c)
+func (l *lane) keep(a *account, crossings []scoring.Crossing) error {
+	for i := range crossings {
+		c := &crossings[i]
+		line, err := l.encoder.Change(a.name, c)
 		if err != nil {
-			return fmt.Errorf("encode %s/%d: %w", name, c.Seq, err)
+			return fmt.Errorf("encode %s/%d: %w", a.name, c.Seq, err)
 		}
-		if err := l.spool.add(name, c, line); err != nil {
+		if err := l.spool.add(a.name, c, line); err != nil {
 			return err
 		}
 		l.tally.Changes++
@@ -97,18 +92,18 @@ func (l *lane) keep(name string, out scoring.Outcome) error {
 
 // finish does what profiles that wait and time alone do until the end.
 func (l *lane) finish() error {
-	for name, a := range l.accounts {
+	for _, a := range l.accounts {
 		for _, p := range a.waiting {
 			if p.Time > l.until {
 				break
 			}
 			p.Arrived = p.Time
-			if err := l.keep(name, l.model.Apply(a.Account, p, p.Time)); err != nil {
+			if err := l.keep(a, l.model.Apply(&a.Account, p, p.Time).Crossings); err != nil {
 				return err
 			}
 		}
 		a.waiting = nil
-		if err := l.keep(name, l.model.Advance(a.Account, l.until)); err != nil {
+		if err := l.keep(a, l.model.Advance(&a.Account, l.until).Crossings); err != nil {
 			return err
 		}
 	}

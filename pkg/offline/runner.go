@@ -90,6 +90,8 @@ func (r *Runner) Profile(e *scoring.Event) {
 		a.waiting = nil
 		return
 	}
+	own := *e
+	e = &own
 	i, _ := slices.BinarySearchFunc(a.waiting, e.Time+1, func(w *scoring.Event, t int64) int { return cmp.Compare(w.Time, t) })
 	a.waiting = slices.Insert(a.waiting, i, e)
 	r.claim(e, nil)
@@ -100,12 +102,16 @@ const round = 1 << 14
 
 // Event takes the next event of the history. An error may be that of an earlier one.
 func (r *Runner) Event(e *scoring.Event) error {
-	in := input{event: *e}
-	in.event.Arrived = e.Time
+	own := *e
+	return r.Take(&own)
+}
+
+// Take is Event for one that is the runner's until Flush has returned: it is changed.
+func (r *Runner) Take(e *scoring.Event) error {
+	e.Arrived = e.Time
 	if r.started {
-		in.event.Arrived = r.latest
+		e.Arrived = r.latest
 	}
-	in.watermark = min(in.event.Arrived, r.until)
 	if !r.started || e.Time > r.latest {
 		r.latest, r.started = e.Time, true
 	}
@@ -114,54 +120,60 @@ func (r *Runner) Event(e *scoring.Event) error {
 		return nil
 	}
 	if e.Account == "" {
-		in.event.Account = r.resolve(e.Domain)
+		e.Account = r.resolve(e.Domain)
 	}
 	if e.Kind == scoring.KindMerge {
-		return r.merge(&in)
+		return r.merge(e)
 	}
-	r.forward(&in.event)
+	r.forward(e)
 	if e.Kind == scoring.KindProfile || e.Kind == scoring.KindTombstone {
-		return r.profile(&in)
+		return r.profile(e)
 	}
-	l := r.lane(in.event.Account)
-	l.inputs = append(l.inputs, in)
+	l := r.lane(e.Account)
+	l.inputs = append(l.inputs, e)
 	if r.waiting++; r.waiting < round {
 		return nil
 	}
-	return r.run()
+	return r.Flush()
 }
 
+// watermark is the low watermark when the event arrived.
+func (r *Runner) watermark(e *scoring.Event) int64 { return min(e.Arrived, r.until) }
+
 // profile applies a profile by itself: whose a domain is depends on it.
-func (r *Runner) profile(in *input) error {
-	if err := r.run(); err != nil {
+func (r *Runner) profile(e *scoring.Event) error {
+	if err := r.Flush(); err != nil {
 		return err
 	}
-	l := r.lane(in.event.Account)
-	a := l.account(in.event.Account)
-	if err := l.settle(in.event.Account, a, in.event.Time); err != nil {
+	l := r.lane(e.Account)
+	a := l.account(e.Account)
+	if err := l.settle(a, e.Time); err != nil {
 		return err
 	}
 	before, _ := a.Profile()
-	if err := r.moveIn(in, a); err != nil {
+	if err := r.moveIn(e, a); err != nil {
 		return err
 	}
-	out, err := l.apply(in)
+	out, err := l.apply(e)
 	if err == nil && out.ProfileChanged {
-		r.claim(&in.event, before)
+		r.claim(e, before)
 	}
 	return err
 }
 
-// run has the lanes apply what waits in them.
-func (r *Runner) run() error {
+// Flush has the lanes apply what waits in them, and lets go of all events.
+func (r *Runner) Flush() error {
+	if r.waiting == 0 {
+		return nil
+	}
 	r.waiting = 0
 	return r.each(func(l *lane) error {
 		defer func() {
 			clear(l.inputs)
 			l.inputs = l.inputs[:0]
 		}()
-		for i := range l.inputs {
-			if _, err := l.apply(&l.inputs[i]); err != nil {
+		for _, e := range l.inputs {
+			if _, err := l.apply(e); err != nil {
 				return err
 			}
 		}
@@ -210,16 +222,16 @@ func (r *Runner) claim(e *scoring.Event, before *scoring.Profile) {
 }
 
 // Finish does what time alone does until the end, writes the changes in order of
-// (time, account, seq) and calls score for each account in order of name.
+// (time, account, seq) and calls score, unless it is nil, for each account in order of name.
 func (r *Runner) Finish(changes func(line []byte) error, score func(Score) error) (Tally, error) {
-	err := r.run()
+	err := r.Flush()
 	if err == nil {
 		err = r.each((*lane).finish)
 	}
 	if err == nil {
 		err = r.spool.each(changes)
 	}
-	if err == nil {
+	if err == nil && score != nil {
 		err = r.scores(score)
 	}
 	tally := Tally{After: r.after}
@@ -236,7 +248,7 @@ func (r *Runner) scores(score func(Score) error) error {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		a := r.lane(name).accounts[name].Account
+		a := &r.lane(name).accounts[name].Account
 		if !a.Known() {
 			continue
 		}

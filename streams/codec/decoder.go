@@ -120,7 +120,10 @@ func (d *Decoder) Decode(r *Record) ([]*scoring.Event, []*Bad) {
 func (d *Decoder) DecodeLine(line []byte, arrived int64) (*scoring.Event, *Bad) {
 	doc := d.document()
 	defer d.release(doc)
-	s := doc.slot()
+	return d.line(doc, doc.slot(), line, arrived)
+}
+
+func (d *Decoder) line(doc *document, s *slot, line []byte, arrived int64) (*scoring.Event, *Bad) {
 	if fault := d.tooLarge(len(line)); fault != nil {
 		return nil, fault
 	}
