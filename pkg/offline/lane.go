@@ -23,27 +23,31 @@ type account struct {
 }
 
 func (l *lane) account(name string) *account {
-	a, ok := l.accounts[name]
-	if !ok {
-		a = &account{name: strings.Clone(name)} // events are not ours to keep
-		l.model.Open(&a.Account)
-		l.accounts[a.name] = a
+	if a, ok := l.accounts[name]; ok {
+		return a
 	}
+	a := &account{name: strings.Clone(name)} // events are not ours to keep
+	l.model.Open(&a.Account)
+	l.accounts[a.name] = a
 	return a
 }
 
 func (l *lane) apply(e *scoring.Event) (scoring.Outcome, error) {
-	switch {
-	case e.Kind == scoring.KindOutcome:
+	if e.Kind == scoring.KindOutcome {
 		l.tally.Unscored++
 		return scoring.Outcome{}, nil
-	case e.Kind == scoring.KindEvent && !l.model.Matches(e):
-		l.tally.Unmatched++
-		return scoring.Outcome{}, nil
 	}
-	a := l.account(e.Account)
-	if err := l.settle(a, e.Time); err != nil {
-		return scoring.Outcome{}, err
+	a, ok := l.accounts[e.Account]
+	if !ok || len(a.waiting) > 0 {
+		// What no signal matches makes no account, and is not its first event.
+		if e.Kind == scoring.KindEvent && !l.model.Matches(e) {
+			l.tally.Unmatched++
+			return scoring.Outcome{}, nil
+		}
+		a = l.account(e.Account)
+		if err := l.settle(a, e.Time); err != nil {
+			return scoring.Outcome{}, err
+		}
 	}
 	out := l.model.Apply(&a.Account, e, l.watermark(e))
 	switch out.Effect {

@@ -59,12 +59,16 @@ type Score struct {
 	Clock   int64   `json:"-"` // Unix milliseconds
 }
 
+// lanesPerCore is how many lanes there are for each core: with one, the others wait for
+// the lane that has the busiest account.
+const lanesPerCore = 4
+
 // New makes a runner that stops at the instant until, Unix milliseconds. Changes
 // wait in the spool, which the caller owns.
 func New(m *scoring.Model, until int64, enc Encoder, spoolFile io.ReadWriteSeeker) *Runner {
 	r := &Runner{
 		model: m, until: until, encoder: enc, spool: &spool{file: spoolFile},
-		lanes: make([]*lane, runtime.GOMAXPROCS(0)), aliases: map[string]alias{}, moved: map[string]string{},
+		lanes: make([]*lane, lanesPerCore*runtime.GOMAXPROCS(0)), aliases: map[string]alias{}, moved: map[string]string{},
 	}
 	for i := range r.lanes {
 		r.lanes[i] = &lane{Runner: r, accounts: map[string]*account{}}
