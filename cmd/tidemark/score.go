@@ -110,7 +110,8 @@ func (j *scoreJob) run() error {
 		return err
 	}
 	if j.cmd.Profiles != "" {
-		err := j.lines(j.cmd.Profiles, func(e *scoring.Event) error {
+		err := j.lines(j.cmd.Profiles, func(in offline.Input) error {
+			e := in.Event
 			if e.Kind != scoring.KindProfile && e.Kind != scoring.KindTombstone {
 				return usageError{fmt.Errorf("--profiles: an event of type %q: only account.profile belongs there", e.Type)}
 			}
@@ -135,7 +136,7 @@ func (j *scoreJob) openLetters() error {
 
 // lines decodes a file line by line. A line that can't be used is reported and
 // left out.
-func (j *scoreJob) lines(path string, take func(*scoring.Event) error) error {
+func (j *scoreJob) lines(path string, take func(offline.Input) error) error {
 	in, size, err := j.open(path)
 	if err != nil {
 		return err
@@ -168,28 +169,31 @@ func (j *scoreJob) lines(path string, take func(*scoring.Event) error) error {
 
 // decoded is what became of a line.
 type decoded struct {
-	event *scoring.Event
+	input offline.Input
 	bad   *codec.Bad
 }
 
 func (j *scoreJob) decode(memory *codec.Lines, line []byte) decoded {
 	event, bad := j.decoder.DecodeInto(memory, line, 0)
-	return decoded{event, bad}
+	if bad != nil {
+		return decoded{bad: bad}
+	}
+	return decoded{input: offline.NewInput(event)}
 }
 
-func (j *scoreJob) take(path string, line *offline.Line[decoded], take func(*scoring.Event) error) error {
+func (j *scoreJob) take(path string, line *offline.Line[decoded], take func(offline.Input) error) error {
 	if bad := line.Value.bad; bad != nil {
 		return j.deadLetter(path, line.Number, line.Text, bad)
 	}
-	err := take(line.Value.event)
+	err := take(line.Value.input)
+	if err == nil {
+		return nil
+	}
 	var refused *offline.Refusal
 	if errors.As(err, &refused) {
 		return j.deadLetter(path, line.Number, line.Text, &codec.Bad{Reason: codec.BadAttribute, Message: refused.Why})
 	}
-	if err != nil {
-		return fmt.Errorf("%s:%d: %w", path, line.Number, err)
-	}
-	return nil
+	return fmt.Errorf("%s:%d: %w", path, line.Number, err)
 }
 
 func (j *scoreJob) open(path string) (io.Reader, int64, error) {

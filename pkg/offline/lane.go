@@ -10,41 +10,64 @@ import (
 // lane owns some of the accounts.
 type lane struct {
 	*Runner
-	accounts map[string]*account
-	inputs   []*scoring.Event // waiting to be applied, in order
+	accounts map[uint64]*account // by the hash of the name
+	inputs   []Input             // waiting to be applied, in order
 	tally    Tally
 }
 
 type account struct {
 	scoring.Account
 	name string
+	next *account // another one with the same hash
 	// waiting are the profiles of --profiles that are not in effect yet, by time.
 	waiting []*scoring.Event
 }
 
-func (l *lane) account(name string) *account {
-	if a, ok := l.accounts[name]; ok {
-		return a
+// find is a known account, or nil.
+func (l *lane) find(name string, hash uint64) *account {
+	a := l.accounts[hash]
+	for a != nil && a.name != name {
+		a = a.next
 	}
-	a := &account{name: strings.Clone(name)} // events are not ours to keep
-	l.model.Open(&a.Account)
-	l.accounts[a.name] = a
 	return a
 }
 
-func (l *lane) apply(e *scoring.Event) (scoring.Outcome, error) {
+// account is an account, a new one if need be.
+func (l *lane) account(name string, hash uint64) *account {
+	if a := l.find(name, hash); a != nil {
+		return a
+	}
+	a := &account{name: strings.Clone(name), next: l.accounts[hash]} // events are not ours to keep
+	l.model.Open(&a.Account)
+	l.accounts[hash] = a
+	return a
+}
+
+// all are the lane's accounts, in no order.
+func (l *lane) all(yield func(*account) bool) {
+	for _, a := range l.accounts {
+		for ; a != nil; a = a.next {
+			if !yield(a) {
+				return
+			}
+		}
+	}
+}
+
+func (l *lane) apply(in Input) (scoring.Outcome, error) {
+	e := in.Event
 	if e.Kind == scoring.KindOutcome {
 		l.tally.Unscored++
 		return scoring.Outcome{}, nil
 	}
-	a, ok := l.accounts[e.Account]
-	if !ok || len(a.waiting) > 0 {
+	a := l.find(e.Account, in.hash)
+	if a == nil || len(a.waiting) > 0 {
 		// What no signal matches makes no account, and is not its first event.
 		if e.Kind == scoring.KindEvent && !l.model.Matches(e) {
 			l.tally.Unmatched++
 			return scoring.Outcome{}, nil
 		}
-		a = l.account(e.Account)
+		a = l.account(e.Account, in.hash)
 		if err := l.settle(a, e.Time); err != nil {
 			return scoring.Outcome{}, err
 		}
@@ -96,7 +119,7 @@ func (l *lane) keep(a *account, crossings []scoring.Crossing) error {
 
 // finish does what profiles that wait and time alone do until the end.
 func (l *lane) finish() error {
-	for _, a := range l.accounts {
+	for a := range l.all {
 		for _, p := range a.waiting {
 			if p.Time > l.until {
 				break

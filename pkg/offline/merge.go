@@ -40,20 +40,20 @@ func (r *Runner) merge(e *scoring.Event) error {
 	if ok, why := scoring.MayMerge(from, into); why != "" {
 		return &Refusal{why}
 	} else if !ok {
-		r.lane(from[0]).tally.Counted++
+		r.lanes[0].tally.Counted++
 		return nil
 	}
 	if err := r.Flush(); err != nil {
 		return err
 	}
-	r.lane(from[0]).tally.Counted++
+	r.lanes[0].tally.Counted++
 	return r.join(scoring.Merging{From: from[0], Into: into[len(into)-1], Event: e, Watermark: r.watermark(e)})
 }
 
 // join merges one account into another. No lane may be running.
 func (r *Runner) join(x scoring.Merging) error {
-	loser, heir := r.lane(x.From), r.lane(x.Into)
-	a, b := loser.account(x.From), heir.account(x.Into)
+	loser, a := r.account(x.From)
+	heir, b := r.account(x.Into)
 	if err := loser.settle(a, x.Event.Time); err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (r *Runner) moveIn(e *scoring.Event, owner *account) error {
 		if d == e.Account || r.aliases[d].account != e.Account || r.moved[d] != "" {
 			continue
 		}
-		if a, ok := r.lane(d).accounts[d]; !ok || !a.Nameless() {
+		if a := r.find(d); a == nil || !a.Nameless() {
 			continue
 		}
 		if err := r.join(scoring.Merging{From: d, Into: e.Account, Event: e, Watermark: r.watermark(e)}); err != nil {

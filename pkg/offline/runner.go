@@ -3,9 +3,9 @@ package offline
 import (
 	"cmp"
 	"io"
-	"maps"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/cespare/xxhash/v2"
 	"golang.org/x/sync/errgroup"
@@ -71,22 +71,43 @@ func New(m *scoring.Model, until int64, enc Encoder, spoolFile io.ReadWriteSeeke
 		lanes: make([]*lane, lanesPerCore*runtime.GOMAXPROCS(0)), aliases: map[string]alias{}, moved: map[string]string{},
 	}
 	for i := range r.lanes {
-		r.lanes[i] = &lane{Runner: r, accounts: map[string]*account{}}
+		r.lanes[i] = &lane{Runner: r, accounts: map[uint64]*account{}}
 	}
 	return r
 }
 
-// lane is the one that an account belongs to.
-func (r *Runner) lane(account string) *lane {
-	return r.lanes[xxhash.Sum64String(account)%uint64(len(r.lanes))]
+// lane is the one that accounts with this hash belong to.
+func (r *Runner) lane(hash uint64) *lane { return r.lanes[hash%uint64(len(r.lanes))] }
+
+// find is a known account, or nil.
+func (r *Runner) find(name string) *account {
+	hash := xxhash.Sum64String(name)
+	return r.lane(hash).find(name, hash)
 }
+
+// account is an account and its lane, a new one if need be.
+func (r *Runner) account(name string) (*lane, *account) {
+	hash := xxhash.Sum64String(name)
+	l := r.lane(hash)
+	return l, l.account(name, hash)
+}
+
+// Input is an event for a Runner.
+type Input struct {
+	Event *scoring.Event
+	hash  uint64 // of the account's name
+}
+
+// NewInput makes an input of an event, which is the runner's from now on. It may be
+// called by several goroutines at once.
+func NewInput(e *scoring.Event) Input { return Input{e, xxhash.Sum64String(e.Account)} }
 
 // Profile takes a profile that is known beforehand. It takes effect at its own
 // time or at its account's first event, whichever is earlier; its domains are
 // known from the start. A tombstone among them takes the profiles before it back,
 // as in a compacted topic.
 func (r *Runner) Profile(e *scoring.Event) {
-	a := r.lane(e.Account).account(e.Account)
+	_, a := r.account(e.Account)
 	if e.Kind == scoring.KindTombstone {
 		for _, p := range a.waiting {
 			r.claim(&scoring.Event{Account: e.Account}, p.Profile)
@@ -107,11 +128,12 @@ const round = 1 << 14
 // Event takes the next event of the history. An error may be that of an earlier one.
 func (r *Runner) Event(e *scoring.Event) error {
 	own := *e
-	return r.Take(&own)
+	return r.Take(NewInput(&own))
 }
 
 // Take is Event for one that is the runner's until Flush has returned: it is changed.
-func (r *Runner) Take(e *scoring.Event) error {
+func (r *Runner) Take(in Input) error {
+	e := in.Event
 	e.Arrived = e.Time
 	if r.started {
 		e.Arrived = r.latest
@@ -125,16 +147,20 @@ func (r *Runner) Take(e *scoring.Event) error {
 	}
 	if e.Account == "" {
 		e.Account = r.resolve(e.Domain)
+		in = NewInput(e)
 	}
 	if e.Kind == scoring.KindMerge {
 		return r.merge(e)
 	}
-	r.forward(e)
-	if e.Kind == scoring.KindProfile || e.Kind == scoring.KindTombstone {
-		return r.profile(e)
+	if len(r.moved) > 0 {
+		r.forward(e)
+		in = NewInput(e)
 	}
-	l := r.lane(e.Account)
-	l.inputs = append(l.inputs, e)
+	if e.Kind == scoring.KindProfile || e.Kind == scoring.KindTombstone {
+		return r.profile(in)
+	}
+	l := r.lane(in.hash)
+	l.inputs = append(l.inputs, in)
 	if r.waiting++; r.waiting < round {
 		return nil
 	}
@@ -145,12 +171,12 @@ func (r *Runner) Take(e *scoring.Event) error {
 func (r *Runner) watermark(e *scoring.Event) int64 { return min(e.Arrived, r.until) }
 
 // profile applies a profile by itself: whose a domain is depends on it.
-func (r *Runner) profile(e *scoring.Event) error {
+func (r *Runner) profile(in Input) error {
 	if err := r.Flush(); err != nil {
 		return err
 	}
-	l := r.lane(e.Account)
-	a := l.account(e.Account)
+	e, l := in.Event, r.lane(in.hash)
+	a := l.account(e.Account, in.hash)
 	if err := l.settle(a, e.Time); err != nil {
 		return err
 	}
@@ -158,7 +184,7 @@ func (r *Runner) profile(e *scoring.Event) error {
 	if err := r.moveIn(e, a); err != nil {
 		return err
 	}
-	out, err := l.apply(e)
+	out, err := l.apply(in)
 	if err == nil && out.ProfileChanged {
 		r.claim(e, before)
 	}
@@ -176,8 +202,8 @@ func (r *Runner) Flush() error {
 			clear(l.inputs)
 			l.inputs = l.inputs[:0]
 		}()
-		for _, e := range l.inputs {
-			if _, err := l.apply(e); err != nil {
+		for _, in := range l.inputs {
+			if _, err := l.apply(in); err != nil {
 				return err
 			}
 		}
@@ -246,17 +272,17 @@ func (r *Runner) Finish(changes func(line []byte) error, score func(Score) error
 }
 
 func (r *Runner) scores(score func(Score) error) error {
-	var names []string
+	var all []*account
 	for _, l := range r.lanes {
-		names = slices.AppendSeq(names, maps.Keys(l.accounts))
+		all = slices.AppendSeq(all, l.all)
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		a := &r.lane(name).accounts[name].Account
+	slices.SortFunc(all, func(a, b *account) int { return strings.Compare(a.name, b.name) })
+	for _, named := range all {
+		a := &named.Account
 		if !a.Known() {
 			continue
 		}
-		s := Score{Account: name, Score: r.model.Score(a, r.until), Tier: r.model.Tier(a), Seq: a.Seq, Clock: a.Clock}
+		s := Score{Account: named.name, Score: r.model.Score(a, r.until), Tier: r.model.Tier(a), Seq: a.Seq, Clock: a.Clock}
 		if err := score(s); err != nil {
 			return err
 		}
