@@ -115,12 +115,22 @@ func (m *Model) calm(a *Account, t int64) bool {
 	defer m.lend(hi)
 	m.bounds(lo, hi, a, t)
 	c := m.tier(a)
+	if c != m.last() {
+		m.add(lo, a, t)
+		if lo.score < m.tiers[c].min-m.tiers[c].hysteresis || m.lacking(&m.tiers[c], lo, nil) {
+			return false
+		}
+	}
+	if c == 0 {
+		return true
+	}
+	m.add(hi, a, a.Clock)
 	for i := range c {
 		if m.attained(i, hi, nil) && m.cooled(a, i, t) {
 			return false
 		}
 	}
-	return c == m.last() || lo.score >= m.tiers[c].min-m.tiers[c].hysteresis && !m.lacking(&m.tiers[c], lo, nil)
+	return true
 }
 
 // solver looks for the next crossing of one account. Times are milliseconds

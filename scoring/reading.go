@@ -112,10 +112,10 @@ func (s *surge) on(p *pair, t int64) bool {
 	return b > 0 && a >= s.min && (a/float64(s.short))/(b/float64(s.long)) >= s.ratio
 }
 
-// bounds reads the least and the most that the score and each of its parts can be
-// anywhere from the account's clock to t: intensities, people and surges only
-// fall, so each part lies between its figures at the two ends. It needs committee
-// and surge points that are not negative.
+// bounds reads the least and the most that each intensity can be anywhere from the
+// account's clock to t: those of points that are not negative only fall, and with them
+// people and surges, so each part of the score lies between what add makes of lo at t and
+// of hi at the clock. It needs committee and surge points that are not negative.
 func (m *Model) bounds(lo, hi *reading, a *Account, t int64) {
 	lo.x, hi.x = zeros(lo.x, len(m.signals)), zeros(hi.x, len(m.signals))
 	for i := range a.sums {
@@ -131,8 +131,6 @@ func (m *Model) bounds(lo, hi *reading, a *Account, t int64) {
 		}
 		lo.x[k], hi.x[k] = least, most
 	}
-	m.add(lo, a, t)
-	m.add(hi, a, a.Clock)
 }
 
 // borrow is a reading to work with; give it back with lend.

@@ -1,15 +1,19 @@
 package scoring
 
 import (
+	"maps"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // titles remembers what the patterns make of job titles: the same come again and
 // again, and trying the patterns costs more than everything else about an event.
 type titles struct {
-	mu    sync.RWMutex // guards known
-	known map[string]titled
+	settled atomic.Pointer[map[string]titled] // a copy of known, never changed: read without a lock
+	mu      sync.Mutex                        // guards the rest
+	known   map[string]titled
+	missed  int // how often the copy lacked a title since it was made
 }
 
 // titled are the labels of one title.
@@ -23,21 +27,34 @@ func (m *Model) labels(title string) titled {
 	if title == "" { // whatever a pattern would match
 		return titled{unknownLabel, unknownLabel}
 	}
-	m.titles.mu.RLock()
-	found, ok := m.titles.known[title]
-	m.titles.mu.RUnlock()
-	if ok {
-		return found
+	if settled := m.titles.settled.Load(); settled != nil {
+		if found, ok := (*settled)[title]; ok {
+			return found
+		}
 	}
-	lower := strings.ToLower(title)
-	found = titled{firstMatch(m.seniority, lower), firstMatch(m.roles, lower)}
-	m.titles.mu.Lock()
-	defer m.titles.mu.Unlock()
-	if m.titles.known == nil || len(m.titles.known) >= mostTitles {
-		m.titles.known = map[string]titled{}
+	return m.titles.learn(title, m)
+}
+
+// learn is labels for a title that is not settled.
+func (t *titles) learn(title string, m *Model) titled {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	found, ok := t.known[title]
+	if !ok {
+		lower := strings.ToLower(title)
+		found = titled{firstMatch(m.seniority, lower), firstMatch(m.roles, lower)}
+		if t.known == nil || len(t.known) >= mostTitles {
+			t.known = map[string]titled{}
+		}
+		// The event's text is not the model's to keep.
+		t.known[strings.Clone(title)] = found
 	}
-	// The event's text is not the model's to keep.
-	m.titles.known[strings.Clone(title)] = found
+	// A copy for as many misses as it has titles costs little for each.
+	if t.missed++; t.missed > len(t.known) {
+		settled := maps.Clone(t.known)
+		t.settled.Store(&settled)
+		t.missed = 0
+	}
 	return found
 }
 

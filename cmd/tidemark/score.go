@@ -110,7 +110,8 @@ func (j *scoreJob) run() error {
 		return err
 	}
 	if j.cmd.Profiles != "" {
-		err := j.lines(j.cmd.Profiles, func(e *scoring.Event) error {
+		err := j.lines(j.cmd.Profiles, func(in offline.Input) error {
+			e := in.Event
 			if e.Kind != scoring.KindProfile && e.Kind != scoring.KindTombstone {
 				return usageError{fmt.Errorf("--profiles: an event of type %q: only account.profile belongs there", e.Type)}
 			}
@@ -121,7 +122,7 @@ func (j *scoreJob) run() error {
 			return err
 		}
 	}
-	if err := j.lines(j.cmd.Events, j.runner.Event); err != nil {
+	if err := j.lines(j.cmd.Events, j.runner.Take); err != nil {
 		return err
 	}
 	return j.finish()
@@ -135,22 +136,31 @@ func (j *scoreJob) openLetters() error {
 
 // lines decodes a file line by line. A line that can't be used is reported and
 // left out.
-func (j *scoreJob) lines(path string, take func(*scoring.Event) error) error {
+func (j *scoreJob) lines(path string, take func(offline.Input) error) error {
 	in, size, err := j.open(path)
 	if err != nil {
 		return err
 	}
 	bar := j.progress(path, size)
 	defer bar.Finish() //nolint:errcheck // a progress bar that can't be drawn is no failure
-	err = offline.Lines(j.ctx, in, maxLine, j.decode, func(lines []offline.Line[decoded]) error {
-		for _, line := range lines {
-			bar.Add(len(line.Text) + 1) //nolint:errcheck // as above
-			if err := j.take(path, &line, take); err != nil {
-				return err
+	reader := offline.Lines[*codec.Lines, decoded]{
+		In: in, Limit: maxLine, Memory: func() *codec.Lines { return new(codec.Lines) }, Value: j.decode,
+		Take: func(lines []offline.Line[decoded]) error {
+			size := 0
+			for i := range lines {
+				size += len(lines[i].Text) + 1
+				if err := j.take(path, &lines[i], take); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
-	})
+			bar.Add(size) //nolint:errcheck // as above
+			if err := j.runner.Flush(); err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			return nil
+		},
+	}
+	err = reader.Read(j.ctx)
 	if errors.Is(err, offline.ErrLineTooLong) {
 		return usageError{fmt.Errorf("%s: a line is longer than %d MiB: one JSON event a line is expected", path, maxLine>>20)}
 	}
@@ -159,28 +169,31 @@ func (j *scoreJob) lines(path string, take func(*scoring.Event) error) error {
 
 // decoded is what became of a line.
 type decoded struct {
-	event *scoring.Event
+	input offline.Input
 	bad   *codec.Bad
 }
 
-func (j *scoreJob) decode(line []byte) decoded {
-	event, bad := j.decoder.DecodeLine(line, 0)
-	return decoded{event, bad}
+func (j *scoreJob) decode(memory *codec.Lines, line []byte) decoded {
+	event, bad := j.decoder.DecodeInto(memory, line, 0)
+	if bad != nil {
+		return decoded{bad: bad}
+	}
+	return decoded{input: offline.NewInput(event)}
 }
 
-func (j *scoreJob) take(path string, line *offline.Line[decoded], take func(*scoring.Event) error) error {
+func (j *scoreJob) take(path string, line *offline.Line[decoded], take func(offline.Input) error) error {
 	if bad := line.Value.bad; bad != nil {
 		return j.deadLetter(path, line.Number, line.Text, bad)
 	}
-	err := take(line.Value.event)
+	err := take(line.Value.input)
+	if err == nil {
+		return nil
+	}
 	var refused *offline.Refusal
 	if errors.As(err, &refused) {
 		return j.deadLetter(path, line.Number, line.Text, &codec.Bad{Reason: codec.BadAttribute, Message: refused.Why})
 	}
-	if err != nil {
-		return fmt.Errorf("%s:%d: %w", path, line.Number, err)
-	}
-	return nil
+	return fmt.Errorf("%s:%d: %w", path, line.Number, err)
 }
 
 func (j *scoreJob) open(path string) (io.Reader, int64, error) {
@@ -231,12 +244,16 @@ func (j *scoreJob) finish() error {
 	if err != nil {
 		return err
 	}
-	encoder := json.NewEncoder(scores)
-	encoder.SetEscapeHTML(false)
-	tally, err := j.runner.Finish(
-		func(line []byte) error { _, err := fmt.Fprintf(changes, "%s\n", line); return err },
-		func(s offline.Score) error { return encoder.Encode(scoreLine{s, codec.FormatTime(s.Clock)}) },
-	)
+	var each func(offline.Score) error
+	if j.cmd.Scores != "" {
+		encoder := json.NewEncoder(scores)
+		encoder.SetEscapeHTML(false)
+		each = func(s offline.Score) error { return encoder.Encode(scoreLine{s, codec.FormatTime(s.Clock)}) }
+	}
+	tally, err := j.runner.Finish(func(line []byte) error {
+		_, err := changes.Write(append(line, '\n'))
+		return err
+	}, each)
 	if err := errors.Join(err, closeChanges(), closeScores(), j.closeLetters()); err != nil {
 		return err
 	}

@@ -14,16 +14,37 @@ import (
 // Line is a line of a file and what was made of it.
 type Line[T any] struct {
 	Number int    // from 1
-	Text   []byte // without its end; good until take returns
+	Text   []byte // without its end; good until Take returns
 	Value  T
 }
 
+// Memory is what values are made in.
+type Memory interface {
+	// Reset takes back all that was made.
+	Reset()
+}
+
+// Lines reads lines and hands them on in their order, many at a time, empty ones left out.
+type Lines[M Memory, T any] struct {
+	In io.Reader
+	// Limit is how long a line may be, in bytes; or a block where that is more.
+	Limit int
+	// Memory makes the memory for the values of a block of lines. It is Reset and used for
+	// another block once Take has returned.
+	Memory func() M
+	// Value is called by several goroutines at once, each with a memory of its own. What it
+	// returns may refer to the text.
+	Value func(memory M, text []byte) T
+	Take  func([]Line[T]) error
+}
+
 // block is some whole lines on their way.
-type block[T any] struct {
-	text  []byte
-	first int // number of its first line
-	lines []Line[T]
-	ready chan struct{} // closed once the lines are made
+type block[M Memory, T any] struct {
+	text   []byte
+	first  int // number of its first line
+	lines  []Line[T]
+	memory M
+	ready  chan struct{} // told once the lines are made
 }
 
 // blockSize is how much is read at a time, in bytes.
@@ -32,18 +53,17 @@ const blockSize = 1 << 20
 // ErrLineTooLong is returned by Lines for a line above the limit.
 var ErrLineTooLong = errors.New("the line is too long")
 
-// Lines reads lines and calls take with them in their order, many at a time, empty
-// ones left out. value is called by several goroutines at once, and what it returns
-// must not keep the text. A line may be limit bytes long, or a block where that is more.
-func Lines[T any](ctx context.Context, in io.Reader, limit int, value func(text []byte) T, take func([]Line[T]) error) error {
+// Read reads until the end or the first error.
+func (l *Lines[M, T]) Read(ctx context.Context) error {
 	workers := runtime.GOMAXPROCS(0)
 	group, ctx := errgroup.WithContext(ctx)
-	work, ordered := make(chan *block[T]), make(chan *block[T], 2*workers)
+	work, ordered := make(chan *block[M, T]), make(chan *block[M, T], 2*workers)
+	spare := make(chan *block[M, T], cap(ordered))
 	group.Go(func() error {
 		defer close(work)
 		defer close(ordered)
-		return blocks(in, limit, func(b *block[T]) error {
-			for _, to := range []chan *block[T]{ordered, work} {
+		return l.blocks(spare, func(b *block[M, T]) error {
+			for _, to := range []chan *block[M, T]{ordered, work} {
 				select {
 				case to <- b:
 				case <-ctx.Done():
@@ -56,8 +76,8 @@ func Lines[T any](ctx context.Context, in io.Reader, limit int, value func(text 
 	for range workers {
 		group.Go(func() error {
 			for b := range work {
-				b.fill(value)
-				close(b.ready)
+				b.fill(l.Value)
+				b.ready <- struct{}{}
 			}
 			return nil
 		})
@@ -69,8 +89,12 @@ func Lines[T any](ctx context.Context, in io.Reader, limit int, value func(text 
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
-			if err := take(b.lines); err != nil {
+			if err := l.Take(b.lines); err != nil {
 				return err
+			}
+			select {
+			case spare <- b:
+			default:
 			}
 		}
 		return nil
@@ -79,11 +103,11 @@ func Lines[T any](ctx context.Context, in io.Reader, limit int, value func(text 
 }
 
 // fill makes the values of the block's lines.
-func (b *block[T]) fill(value func([]byte) T) {
+func (b *block[M, T]) fill(value func(M, []byte) T) {
 	n := b.first
 	for line := range bytes.Lines(b.text) {
 		if line = trimEnd(line); len(line) > 0 {
-			b.lines = append(b.lines, Line[T]{Number: n, Text: line, Value: value(line)})
+			b.lines = append(b.lines, Line[T]{Number: n, Text: line, Value: value(b.memory, line)})
 		}
 		n++
 	}
@@ -95,14 +119,14 @@ func trimEnd(line []byte) []byte {
 }
 
 // blocks cuts what it reads behind the ends of lines.
-func blocks[T any](in io.Reader, limit int, give func(*block[T]) error) error {
+func (l *Lines[M, T]) blocks(spare <-chan *block[M, T], give func(*block[M, T]) error) error {
 	var rest []byte // the beginning of a line
 	number := 1
 	for {
-		text := make([]byte, len(rest)+blockSize)
-		copy(text, rest)
-		n, err := io.ReadFull(in, text[len(rest):])
-		text = text[:len(rest)+n]
+		b := l.block(spare, len(rest)+blockSize)
+		copy(b.text, rest)
+		n, err := io.ReadFull(l.In, b.text[len(rest):])
+		text := b.text[:len(rest)+n]
 		last := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 		if err != nil && !last {
 			return fmt.Errorf("line %d: %w", number, err)
@@ -111,18 +135,30 @@ func blocks[T any](in io.Reader, limit int, give func(*block[T]) error) error {
 		if !last {
 			end = bytes.LastIndexByte(text, '\n') + 1
 		}
-		if rest = text[end:]; len(rest) > limit {
+		if len(text)-end > l.Limit {
 			return fmt.Errorf("line %d: %w", number+bytes.Count(text[:end], []byte("\n")), ErrLineTooLong)
 		}
-		if end > 0 {
-			b := &block[T]{text: text[:end:end], first: number, ready: make(chan struct{})}
-			number += bytes.Count(b.text, []byte("\n"))
-			if err := give(b); err != nil {
-				return err
-			}
+		rest = append(rest[:0], text[end:]...) // the block is not ours once it is given
+		b.text, b.first = text[:end], number
+		number += bytes.Count(b.text, []byte("\n"))
+		if err := give(b); err != nil || last {
+			return err
 		}
-		if last {
-			return nil
+	}
+}
+
+// block is one with that much text, in memory that was used before if there is some.
+func (l *Lines[M, T]) block(spare <-chan *block[M, T], size int) *block[M, T] {
+	select {
+	case b := <-spare:
+		b.memory.Reset()
+		b.lines = b.lines[:0]
+		if b.text = b.text[:0]; cap(b.text) < size || cap(b.text) > 4*size {
+			b.text = make([]byte, size)
 		}
+		b.text = b.text[:size]
+		return b
+	default:
+		return &block[M, T]{text: make([]byte, size), memory: l.Memory(), ready: make(chan struct{}, 1)}
 	}
 }

@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 
@@ -17,17 +20,29 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// none is the memory of values that need none.
+type none struct{}
+
+func (none) Reset() {}
+
+func lines(text io.Reader, limit int, value func([]byte) int, take func([]offline.Line[int]) error) *offline.Lines[none, int] {
+	return &offline.Lines[none, int]{
+		In: text, Limit: limit, Memory: func() none { return none{} }, Take: take,
+		Value: func(_ none, line []byte) int { return value(line) },
+	}
+}
+
 // read collects what Lines makes of a text, each line as number:length:value.
 func read(t *testing.T, text string, limit int) ([]string, error) {
 	t.Helper()
 	var got []string
-	err := offline.Lines(t.Context(), strings.NewReader(text), limit, func(line []byte) int { return bytes.Count(line, []byte("x")) },
+	err := lines(strings.NewReader(text), limit, func(line []byte) int { return bytes.Count(line, []byte("x")) },
 		func(lines []offline.Line[int]) error {
 			for _, l := range lines {
 				got = append(got, fmt.Sprintf("%d:%d:%d", l.Number, len(l.Text), l.Value))
 			}
 			return nil
-		})
+		}).Read(t.Context())
 	return got, err
 }
 
@@ -85,19 +100,58 @@ func TestALineAboveTheLimitIsToldWithItsNumber(t *testing.T) {
 func TestLinesEndWithTheFirstFault(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
-	lines := strings.Repeat("x\n", 3<<20)
+	text := strings.Repeat("x\n", 3<<20)
 	value := func([]byte) int { return 0 }
-	err := offline.Lines(t.Context(), strings.NewReader(lines), 10, value, func([]offline.Line[int]) error { return broken })
+	err := lines(strings.NewReader(text), 10, value, func([]offline.Line[int]) error { return broken }).Read(t.Context())
 	if !errors.Is(err, broken) {
 		t.Errorf("take fails: got %v", err)
 	}
-	err = offline.Lines(t.Context(), iotest.ErrReader(broken), 10, value, func([]offline.Line[int]) error { return nil })
+	err = lines(iotest.ErrReader(broken), 10, value, func([]offline.Line[int]) error { return nil }).Read(t.Context())
 	if !errors.Is(err, broken) {
 		t.Errorf("reading fails: got %v", err)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
-	err = offline.Lines(ctx, strings.NewReader(lines), 10, value, func([]offline.Line[int]) error { cancel(broken); <-ctx.Done(); return nil })
+	err = lines(strings.NewReader(text), 10, value, func([]offline.Line[int]) error { cancel(broken); <-ctx.Done(); return nil }).Read(ctx)
 	if !errors.Is(err, broken) {
 		t.Errorf("cancelled: got %v", err)
+	}
+}
+
+// counter is memory whose values are good until it is Reset.
+type counter struct{ made []*int }
+
+func (c *counter) Reset() {
+	for _, n := range c.made {
+		*n = -1
+	}
+	c.made = c.made[:0]
+}
+
+// Memory is used again, but not before who takes has done with it.
+func TestMemoryIsUsedAgainOnceItIsTaken(t *testing.T) {
+	t.Parallel()
+	var memories atomic.Int32
+	sum, n := 0, 0
+	reader := offline.Lines[*counter, *int]{
+		In: strings.NewReader(strings.Repeat("xxx\n", 5<<20)), Limit: 10,
+		Memory: func() *counter { memories.Add(1); return &counter{} },
+		Value: func(c *counter, text []byte) *int {
+			n := len(text)
+			c.made = append(c.made, &n)
+			return &n
+		},
+		Take: func(lines []offline.Line[*int]) error {
+			for _, l := range lines {
+				sum += *l.Value + len(l.Text)
+				n++
+			}
+			return nil
+		},
+	}
+	if err := reader.Read(t.Context()); err != nil || sum != 6*n || n != 5<<20 {
+		t.Fatalf("got %d of %d lines, %v", sum, n, err)
+	}
+	if got := int(memories.Load()); got > 4*runtime.GOMAXPROCS(0)+4 {
+		t.Errorf("got %d memories", got)
 	}
 }

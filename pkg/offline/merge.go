@@ -17,8 +17,9 @@ func (r *Runner) forward(e *scoring.Event) {
 	if e.Kind == scoring.KindProfile || e.Kind == scoring.KindTombstone {
 		return
 	}
-	way := r.way(e.Account)
-	e.Account = way[len(way)-1]
+	for into, ok := r.moved[e.Account]; ok; into, ok = r.moved[e.Account] {
+		e.Account = into
+	}
 }
 
 // way is an account and those that it went into, one after the other.
@@ -34,31 +35,31 @@ func (r *Runner) way(account string) []string {
 }
 
 // merge does an account.merged, by itself: whose an event is depends on it.
-func (r *Runner) merge(in *input) error {
-	from, into := r.way(in.event.Account), r.way(in.event.Into)
+func (r *Runner) merge(e *scoring.Event) error {
+	from, into := r.way(e.Account), r.way(e.Into)
 	if ok, why := scoring.MayMerge(from, into); why != "" {
 		return &Refusal{why}
 	} else if !ok {
-		r.lane(from[0]).tally.Counted++
+		r.lanes[0].tally.Counted++
 		return nil
 	}
-	if err := r.run(); err != nil {
+	if err := r.Flush(); err != nil {
 		return err
 	}
-	r.lane(from[0]).tally.Counted++
-	return r.join(scoring.Merging{From: from[0], Into: into[len(into)-1], Event: &in.event, Watermark: in.watermark})
+	r.lanes[0].tally.Counted++
+	return r.join(scoring.Merging{From: from[0], Into: into[len(into)-1], Event: e, Watermark: r.watermark(e)})
 }
 
 // join merges one account into another. No lane may be running.
 func (r *Runner) join(x scoring.Merging) error {
-	loser, heir := r.lane(x.From), r.lane(x.Into)
-	a, b := loser.account(x.From), heir.account(x.Into)
-	if err := loser.settle(x.From, a, x.Event.Time); err != nil {
+	loser, a := r.account(x.From)
+	heir, b := r.account(x.Into)
+	if err := loser.settle(a, x.Event.Time); err != nil {
 		return err
 	}
 	p, at := a.Profile()
-	out := r.model.Merge(a.Account, x)
-	if err := loser.keep(x.From, out); err != nil {
+	out := r.model.Merge(&a.Account, x)
+	if err := loser.keep(a, out.Crossings); err != nil {
 		return err
 	}
 	r.moved[x.From] = x.Into
@@ -77,16 +78,15 @@ func (r *Runner) join(x scoring.Merging) error {
 	if estate.Blank() {
 		return nil
 	}
-	if err := heir.settle(x.Into, b, x.Event.Time); err != nil {
+	if err := heir.settle(b, x.Event.Time); err != nil {
 		return err
 	}
-	return heir.keep(x.Into, r.model.Absorb(b.Account, estate))
+	return heir.keep(b, r.model.Absorb(&b.Account, estate).Crossings)
 }
 
 // moveIn moves the accounts that are no more than a domain into the one whose profile
 // declares it, where the model says so.
-func (r *Runner) moveIn(in *input, owner *account) error {
-	e := &in.event
+func (r *Runner) moveIn(e *scoring.Event, owner *account) error {
 	before, at := owner.Profile()
 	if !r.model.LateIdentification() || e.Kind != scoring.KindProfile || owner.Into() != "" || before != nil && e.Time < at {
 		return nil
@@ -96,10 +96,10 @@ func (r *Runner) moveIn(in *input, owner *account) error {
 		if d == e.Account || r.aliases[d].account != e.Account || r.moved[d] != "" {
 			continue
 		}
-		if a, ok := r.lane(d).accounts[d]; !ok || !a.Nameless() {
+		if a := r.find(d); a == nil || !a.Nameless() {
 			continue
 		}
-		if err := r.join(scoring.Merging{From: d, Into: e.Account, Event: e, Watermark: in.watermark}); err != nil {
+		if err := r.join(scoring.Merging{From: d, Into: e.Account, Event: e, Watermark: r.watermark(e)}); err != nil {
 			return err
 		}
 	}

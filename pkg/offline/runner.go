@@ -3,9 +3,9 @@ package offline
 import (
 	"cmp"
 	"io"
-	"maps"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/cespare/xxhash/v2"
 	"golang.org/x/sync/errgroup"
@@ -59,30 +59,55 @@ type Score struct {
 	Clock   int64   `json:"-"` // Unix milliseconds
 }
 
+// lanesPerCore is how many lanes there are for each core: with one, the others wait for
+// the lane that has the busiest account.
+const lanesPerCore = 4
+
 // New makes a runner that stops at the instant until, Unix milliseconds. Changes
 // wait in the spool, which the caller owns.
 func New(m *scoring.Model, until int64, enc Encoder, spoolFile io.ReadWriteSeeker) *Runner {
 	r := &Runner{
 		model: m, until: until, encoder: enc, spool: &spool{file: spoolFile},
-		lanes: make([]*lane, runtime.GOMAXPROCS(0)), aliases: map[string]alias{}, moved: map[string]string{},
+		lanes: make([]*lane, lanesPerCore*runtime.GOMAXPROCS(0)), aliases: map[string]alias{}, moved: map[string]string{},
 	}
 	for i := range r.lanes {
-		r.lanes[i] = &lane{Runner: r, accounts: map[string]*account{}}
+		r.lanes[i] = &lane{Runner: r, accounts: map[uint64]*account{}}
 	}
 	return r
 }
 
-// lane is the one that an account belongs to.
-func (r *Runner) lane(account string) *lane {
-	return r.lanes[xxhash.Sum64String(account)%uint64(len(r.lanes))]
+// lane is the one that accounts with this hash belong to.
+func (r *Runner) lane(hash uint64) *lane { return r.lanes[hash%uint64(len(r.lanes))] }
+
+// find is a known account, or nil.
+func (r *Runner) find(name string) *account {
+	hash := xxhash.Sum64String(name)
+	return r.lane(hash).find(name, hash)
 }
+
+// account is an account and its lane, a new one if need be.
+func (r *Runner) account(name string) (*lane, *account) {
+	hash := xxhash.Sum64String(name)
+	l := r.lane(hash)
+	return l, l.account(name, hash)
+}
+
+// Input is an event for a Runner.
+type Input struct {
+	Event *scoring.Event
+	hash  uint64 // of the account's name
+}
+
+// NewInput makes an input of an event, which is the runner's from now on. It may be
+// called by several goroutines at once.
+func NewInput(e *scoring.Event) Input { return Input{e, xxhash.Sum64String(e.Account)} }
 
 // Profile takes a profile that is known beforehand. It takes effect at its own
 // time or at its account's first event, whichever is earlier; its domains are
 // known from the start. A tombstone among them takes the profiles before it back,
 // as in a compacted topic.
 func (r *Runner) Profile(e *scoring.Event) {
-	a := r.lane(e.Account).account(e.Account)
+	_, a := r.account(e.Account)
 	if e.Kind == scoring.KindTombstone {
 		for _, p := range a.waiting {
 			r.claim(&scoring.Event{Account: e.Account}, p.Profile)
@@ -90,6 +115,8 @@ func (r *Runner) Profile(e *scoring.Event) {
 		a.waiting = nil
 		return
 	}
+	own := *e
+	e = &own
 	i, _ := slices.BinarySearchFunc(a.waiting, e.Time+1, func(w *scoring.Event, t int64) int { return cmp.Compare(w.Time, t) })
 	a.waiting = slices.Insert(a.waiting, i, e)
 	r.claim(e, nil)
@@ -100,12 +127,17 @@ const round = 1 << 14
 
 // Event takes the next event of the history. An error may be that of an earlier one.
 func (r *Runner) Event(e *scoring.Event) error {
-	in := input{event: *e}
-	in.event.Arrived = e.Time
+	own := *e
+	return r.Take(NewInput(&own))
+}
+
+// Take is Event for one that is the runner's until Flush has returned: it is changed.
+func (r *Runner) Take(in Input) error {
+	e := in.Event
+	e.Arrived = e.Time
 	if r.started {
-		in.event.Arrived = r.latest
+		e.Arrived = r.latest
 	}
-	in.watermark = min(in.event.Arrived, r.until)
 	if !r.started || e.Time > r.latest {
 		r.latest, r.started = e.Time, true
 	}
@@ -114,54 +146,64 @@ func (r *Runner) Event(e *scoring.Event) error {
 		return nil
 	}
 	if e.Account == "" {
-		in.event.Account = r.resolve(e.Domain)
+		e.Account = r.resolve(e.Domain)
+		in = NewInput(e)
 	}
 	if e.Kind == scoring.KindMerge {
-		return r.merge(&in)
+		return r.merge(e)
 	}
-	r.forward(&in.event)
+	if len(r.moved) > 0 {
+		r.forward(e)
+		in = NewInput(e)
+	}
 	if e.Kind == scoring.KindProfile || e.Kind == scoring.KindTombstone {
-		return r.profile(&in)
+		return r.profile(in)
 	}
-	l := r.lane(in.event.Account)
+	l := r.lane(in.hash)
 	l.inputs = append(l.inputs, in)
 	if r.waiting++; r.waiting < round {
 		return nil
 	}
-	return r.run()
+	return r.Flush()
 }
 
+// watermark is the low watermark when the event arrived.
+func (r *Runner) watermark(e *scoring.Event) int64 { return min(e.Arrived, r.until) }
+
 // profile applies a profile by itself: whose a domain is depends on it.
-func (r *Runner) profile(in *input) error {
-	if err := r.run(); err != nil {
+func (r *Runner) profile(in Input) error {
+	if err := r.Flush(); err != nil {
 		return err
 	}
-	l := r.lane(in.event.Account)
-	a := l.account(in.event.Account)
-	if err := l.settle(in.event.Account, a, in.event.Time); err != nil {
+	e, l := in.Event, r.lane(in.hash)
+	a := l.account(e.Account, in.hash)
+	if err := l.settle(a, e.Time); err != nil {
 		return err
 	}
 	before, _ := a.Profile()
-	if err := r.moveIn(in, a); err != nil {
+	if err := r.moveIn(e, a); err != nil {
 		return err
 	}
 	out, err := l.apply(in)
 	if err == nil && out.ProfileChanged {
-		r.claim(&in.event, before)
+		r.claim(e, before)
 	}
 	return err
 }
 
-// run has the lanes apply what waits in them.
-func (r *Runner) run() error {
+// Flush has the lanes apply what waits in them, and lets go of all events.
+func (r *Runner) Flush() error {
+	if r.waiting == 0 {
+		return nil
+	}
 	r.waiting = 0
 	return r.each(func(l *lane) error {
 		defer func() {
 			clear(l.inputs)
 			l.inputs = l.inputs[:0]
 		}()
-		for i := range l.inputs {
-			if _, err := l.apply(&l.inputs[i]); err != nil {
+		for _, in := range l.inputs {
+			if _, err := l.apply(in); err != nil {
 				return err
 			}
 		}
@@ -210,16 +252,16 @@ func (r *Runner) claim(e *scoring.Event, before *scoring.Profile) {
 }
 
 // Finish does what time alone does until the end, writes the changes in order of
-// (time, account, seq) and calls score for each account in order of name.
+// (time, account, seq) and calls score, unless it is nil, for each account in order of name.
 func (r *Runner) Finish(changes func(line []byte) error, score func(Score) error) (Tally, error) {
-	err := r.run()
+	err := r.Flush()
 	if err == nil {
 		err = r.each((*lane).finish)
 	}
 	if err == nil {
 		err = r.spool.each(changes)
 	}
-	if err == nil {
+	if err == nil && score != nil {
 		err = r.scores(score)
 	}
 	tally := Tally{After: r.after}
@@ -230,17 +272,17 @@ func (r *Runner) Finish(changes func(line []byte) error, score func(Score) error
 }
 
 func (r *Runner) scores(score func(Score) error) error {
-	var names []string
+	var all []*account
 	for _, l := range r.lanes {
-		names = slices.AppendSeq(names, maps.Keys(l.accounts))
+		all = slices.AppendSeq(all, l.all)
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		a := r.lane(name).accounts[name].Account
+	slices.SortFunc(all, func(a, b *account) int { return strings.Compare(a.name, b.name) })
+	for _, named := range all {
+		a := &named.Account
 		if !a.Known() {
 			continue
 		}
-		s := Score{Account: name, Score: r.model.Score(a, r.until), Tier: r.model.Tier(a), Seq: a.Seq, Clock: a.Clock}
+		s := Score{Account: named.name, Score: r.model.Score(a, r.until), Tier: r.model.Tier(a), Seq: a.Seq, Clock: a.Clock}
 		if err := score(s); err != nil {
 			return err
 		}

@@ -45,7 +45,7 @@ func (s *spool) add(account string, c *scoring.Crossing, line []byte) error {
 }
 
 // each calls f with every change, ordered by (time, account, seq). The line is
-// good until f returns.
+// f's until it returns.
 func (s *spool) each(f func(line []byte) error) error {
 	if s.w == nil {
 		return nil

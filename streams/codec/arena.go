@@ -2,6 +2,7 @@ package codec
 
 import (
 	"strings"
+	"unsafe"
 
 	"tidemark/scoring"
 )
@@ -32,10 +33,14 @@ func (d *document) slot() *slot {
 	return s
 }
 
-// keep is a copy of text that outlives the document.
+// keep is a copy of text that outlives the document, or where the document's text is
+// lent the text itself.
 func (d *document) keep(text []byte) string {
 	if len(text) == 0 {
 		return ""
+	}
+	if d.lent {
+		return unsafe.String(&text[0], len(text)) // nobody writes to it before Lines.Reset
 	}
 	if d.kept == nil || d.kept.Cap()-d.kept.Len() < len(text) {
 		d.kept = new(strings.Builder)

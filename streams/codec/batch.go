@@ -31,6 +31,9 @@ func (d *Decoder) batch(doc *document, r *Record, h *headers) ([]*scoring.Event,
 }
 
 func (d *Decoder) element(doc *document, text []byte, s *slot) *Bad {
+	if d.quick(doc, text, s) {
+		return nil
+	}
 	if !doc.parse(text) {
 		return bad(Malformed, "%s", doc.fault)
 	}

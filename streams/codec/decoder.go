@@ -120,9 +120,16 @@ func (d *Decoder) Decode(r *Record) ([]*scoring.Event, []*Bad) {
 func (d *Decoder) DecodeLine(line []byte, arrived int64) (*scoring.Event, *Bad) {
 	doc := d.document()
 	defer d.release(doc)
-	s := doc.slot()
+	return d.line(doc, doc.slot(), line, arrived)
+}
+
+func (d *Decoder) line(doc *document, s *slot, line []byte, arrived int64) (*scoring.Event, *Bad) {
 	if fault := d.tooLarge(len(line)); fault != nil {
 		return nil, fault
+	}
+	s.event.Arrived = arrived
+	if d.quick(doc, line, s) {
+		return &s.event, nil
 	}
 	if !doc.parse(line) {
 		return nil, bad(Malformed, "line: %s", doc.fault)
@@ -130,7 +137,6 @@ func (d *Decoder) DecodeLine(line []byte, arrived int64) (*scoring.Event, *Bad) 
 	if doc.kind(0) != kindObject {
 		return nil, bad(Malformed, "line: %s, a CloudEvent is an object", doc.kind(0))
 	}
-	s.event.Arrived = arrived
 	if fault := d.structured(doc, s); fault != nil {
 		return nil, fault
 	}
@@ -164,6 +170,9 @@ func (d *Decoder) single(doc *document, r *Record, headers *headers, s *slot) *B
 		return bad(Malformed, "content-type: %s is not read, only %s and %s are", show([]byte(media)), mediaStructured, mediaBatch)
 	case headers.attributes[specversion].present:
 		return d.binary(doc, r, headers, s)
+	}
+	if d.quick(doc, r.Value, s) {
+		return nil
 	}
 	if !doc.parse(r.Value) || doc.kind(0) != kindObject || headers.media != mediaStructured && !doc.has(0, "specversion") {
 		return notStructured(doc, r, headers)

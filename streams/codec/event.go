@@ -30,7 +30,9 @@ func (d *Decoder) fill(e *envelope, event *scoring.Event) (fault *Bad) {
 			return fault
 		}
 	}
-	event.Kind = kindOf(event.Type)
+	if event.Kind = kindOf(event.Type); lasts(event.Kind) {
+		e.doc.own(event)
+	}
 	if event.Time, fault = e.time(); fault != nil {
 		return fault
 	}

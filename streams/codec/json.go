@@ -53,6 +53,7 @@ type document struct {
 	slots   []slot
 	hints   []scoring.Hint
 	kept    *strings.Builder
+	lent    bool        // instead, texts are those of the document itself
 	pieces  []piece     // memory of batch, used again
 	call    segmentCall // likewise, of segment
 	scratch []byte
