@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"tidemark/pkg/api"
 	"tidemark/pkg/config"
 )
 
@@ -55,8 +56,14 @@ func metricsPage(registry *prometheus.Registry, otel config.OTel) http.Handler {
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: otel.Endpoint != ""})
 }
 
-// Handle serves a room of the API from now on.
+// Handle serves something more from now on.
 func (w *web) Handle(pattern string, h http.Handler) { w.mux.Handle(pattern, h) }
+
+// Room serves a room of the API from now on.
+func (w *web) Room(r *api.Room) {
+	w.mux.Handle(r.Path(), r)
+	w.mux.Handle(r.Path()+"/", r)
+}
 
 // Addr is the address that is listened on.
 func (w *web) Addr() string { return w.listener.Addr().String() }

@@ -186,6 +186,9 @@ func (s *service) open(ctx context.Context) error {
 	if err := s.openRouting(); err != nil {
 		return err
 	}
+	if err := s.openAPI(); err != nil {
+		return err
+	}
 	if err := s.openSubscribers(ctx); err != nil {
 		return err
 	}
@@ -373,13 +376,11 @@ func (s *service) openRouting() error {
 	if err != nil {
 		return err
 	}
-	token, err := s.cfg.HTTP.ReadToken()
+	access, err := s.access()
 	if err != nil {
 		return err
 	}
-	room := api.MQAs(shown, api.Access{Token: token.Reveal(), Local: api.Loopback(s.cfg.HTTP.Addr)}, s.log)
-	s.web.Handle(api.MQAsPath, room)
-	s.web.Handle(api.MQAsPath+"/", room)
+	s.web.Room(api.MQAs(shown, access, s.log))
 	return nil
 }
 
