@@ -121,3 +121,18 @@ func TestReadingAsksForTheToken(t *testing.T) {
 		}
 	}
 }
+
+// What nobody answers is told with all that there is, once that is known.
+func TestNowhere(t *testing.T) {
+	t.Parallel()
+	routes := AccountsRoom(nil, Access{}, zerolog.Nop()).Routes()
+	for whole, want := range map[bool]Problem{
+		true:  {Status: 404, Detail: "there is GET /api/v1/accounts, GET /api/v1/accounts/{id}"},
+		false: {Status: 503, Detail: "the instance is starting; try again"},
+	} {
+		room := Nowhere(func() ([]Route, bool) { return routes, whole })
+		if status, p := ask(t, room, "GET", "/api/v2"); status != want.Status || p.Detail != want.Detail {
+			t.Errorf("got %d %q, want %d %q", status, p.Detail, want.Status, want.Detail)
+		}
+	}
+}

@@ -13,8 +13,7 @@ func (s *service) access() (api.Access, error) {
 	return api.Access{Token: token.Reveal(), Local: api.Loopback(s.cfg.HTTP.Addr)}, err
 }
 
-// openAPI serves what is known of accounts and the model. MQAs and the lag have rooms of
-// their own.
+// openAPI serves what is known of accounts and the model, after MQAs and the lag.
 func (s *service) openAPI() error {
 	access, err := s.access()
 	if err != nil {
@@ -26,6 +25,7 @@ func (s *service) openAPI() error {
 	}
 	s.web.Room(api.AccountsRoom(accounts, access, s.log))
 	s.web.Room(api.ModelRoom(accounts, access, s.log))
+	s.web.Whole()
 	return nil
 }
 
