@@ -11,6 +11,7 @@ import (
 )
 
 type accountsCmd struct {
+	List    accountsListCmd    `cmd:"" help:"List accounts: tier, score, when they would be demoted."`
 	Get     accountsGetCmd     `cmd:"" help:"Print an account as JSON: tier, score, receipt, forecast."`
 	Explain accountsExplainCmd `cmd:"" help:"Say in a table where an account's score comes from, and when it would be demoted."`
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,6 +73,7 @@ func TestListingsOnRealServers(t *testing.T) {
 			}
 		}
 	}
+	w.listByCommand(t, len(want["hot"]))
 	status, body := w.http(address, "/api/v1/accounts/FIRM%2F007")
 	var a api.Account
 	if err := json.Unmarshal(body, &a); err != nil || status != http.StatusOK || a.Account != "firm/007" || a.Tier != "hot" || a.Changes == nil || len(*a.Changes) != 1 {
@@ -85,4 +87,41 @@ func TestListingsOnRealServers(t *testing.T) {
 		t.Errorf("accounts get: %v, got %+v, want %+v", err, same, a)
 	}
 	i.stop()
+}
+
+// listByCommand wants `accounts list` to list so many hot accounts, in parts and whole.
+func (w *world) listByCommand(t *testing.T, hot int) {
+	t.Helper()
+	list := func(args ...string) string {
+		return string(w.command(append([]string{"accounts", "list", "--tier", "hot"}, args...)...))
+	}
+	wantText(t, list("--limit", "0"), "| firm/007 | hot  | 80.0  | -     | -          |   1 |", fmt.Sprintf("\n%d accounts\n", hot))
+	wantText(t, list("--limit", "3"), "\n3 accounts; there may be more: --cursor ")
+	seen := map[string]bool{}
+	for cursor := ""; ; {
+		d := json.NewDecoder(strings.NewReader(list("--json", "--limit", "60", "--cursor", cursor)))
+		cursor = ""
+		for d.More() {
+			var line struct {
+				api.Listed
+				Next string `json:"next_cursor"`
+			}
+			if err := d.Decode(&line); err != nil {
+				t.Fatal(err)
+			}
+			if cursor = line.Next; cursor == "" {
+				seen[line.Account] = true
+			}
+		}
+		if cursor == "" {
+			break
+		}
+	}
+	if len(seen) != hot {
+		t.Errorf("accounts list --json: got %d accounts, want %d", len(seen), hot)
+	}
+	code, _, stderr := command(t, w.env, "accounts", "list", "--tier", "warm")
+	if wantText(t, stderr, `--tier: "warm" is not one of hot, cold`); code != exitUsage {
+		t.Errorf("exit %d, want %d", code, exitUsage)
+	}
 }
