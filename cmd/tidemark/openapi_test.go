@@ -114,6 +114,19 @@ func (o *openAPI) ask(method, path, body string, want int) []byte {
 	return got
 }
 
+// stream asks for the stream, whose first event is a tier change as configs/asyncapi.yaml says.
+func (o *openAPI) stream() {
+	o.t.Helper()
+	const operation = "GET /api/v1/tier-changes"
+	w := &world{t: o.t}
+	data := w.stream(o.t.Context(), strings.TrimPrefix(o.base, "http://"), "?from=beginning", "").next()
+	fits(o.t, readAsyncAPI(o.t).schema(o.t, "tierChanged"), []byte(data), map[string]bool{})
+	if o.doc.Paths.Value("/api/v1/tier-changes").Get.Responses.Status(http.StatusOK).Value.Content.Get("text/event-stream") == nil {
+		o.t.Error("the page does not say that it is a stream of events")
+	}
+	o.asked[operation] = true
+}
+
 // note notes which members an answer has.
 func (o *openAPI) note(answer []byte) {
 	var walk func(v any)
@@ -200,6 +213,7 @@ func TestOpenAPIIsTrue(t *testing.T) {
 	o.ask("POST", "/api/v1/mqas/few1.example/2/reject", `{"reason":"boring"}`, 422)
 	o.ask("POST", "/api/v1/mqas/few1.example/2/reject", `{"reason":"not-now","by":"cy"}`, 200)
 	o.ask("GET", "/api/v1/mqas", "", 200)
+	o.stream()
 	for _, operation := range o.operations() {
 		if !o.asked[operation] {
 			t.Errorf("%s was not asked for", operation)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"tidemark/pkg/api"
+	"tidemark/pkg/live"
 	"tidemark/streams/codec"
 )
 
@@ -25,6 +26,12 @@ func (s *service) openAPI() error {
 	}
 	s.web.Room(api.AccountsRoom(accounts, access, s.log))
 	s.web.Room(api.ModelRoom(accounts, access, s.log))
+	changes, err := newChangesLog(s.transport, s.cfg.Kafka.Topics.TierChanges, s.log)
+	if err != nil {
+		return err
+	}
+	s.streams = live.New(live.Config{Log: changes}, s.log)
+	s.web.Room(api.StreamRoom(s.streams, access, s.log))
 	s.web.Whole()
 	return nil
 }

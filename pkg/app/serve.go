@@ -17,6 +17,7 @@ import (
 	"tidemark/pkg/engine"
 	"tidemark/pkg/failpoint"
 	"tidemark/pkg/lag"
+	"tidemark/pkg/live"
 	"tidemark/pkg/modelfile"
 	"tidemark/pkg/store/redis"
 	"tidemark/scoring"
@@ -76,6 +77,7 @@ type service struct {
 	keeper    *lag.Keeper
 	room      *redisRoom // nil with the in-process Redis
 	web       *web
+	streams   *live.Hub
 	routing   *routing // nil: MQAs are not routed
 
 	subscribers *subscribers // nil where none are configured
@@ -454,6 +456,7 @@ func (s *service) run(ctx context.Context) error {
 		group.Go(func() error { return s.routing.Run(failed) })
 	}
 	group.Go(func() error { return s.subscribers.Run(failed) })
+	group.Go(func() error { return s.streams.Run(failed) })
 
 	err := s.pump.Run(reading, work)
 	endReading()
