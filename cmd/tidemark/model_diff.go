@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -81,7 +82,7 @@ func (c *modelDiffCmd) table(s *streams, differences []modelfile.Difference, equ
 	}
 	t := table.NewWriter()
 	t.SetColumnConfigs([]table.ColumnConfig{{Number: 1, WidthMax: 60}, {Number: 2, WidthMax: 50}, {Number: 3, WidthMax: 50}})
-	t.AppendHeader(table.Row{"where", c.A, c.B, "takes effect"})
+	t.AppendHeader(table.Row{"where", filepath.Base(c.A), filepath.Base(c.B), "takes effect"})
 	for _, d := range differences {
 		t.AppendRow(table.Row{d.Path, say(d.Before), say(d.After), cmp.Or(string(d.Effect), "-")})
 	}

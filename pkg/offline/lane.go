@@ -41,6 +41,9 @@ func (l *lane) apply(in *input) (scoring.Outcome, error) {
 	switch {
 	case e.Kind == scoring.KindOutcome:
 		l.tally.Unscored++
+		if l.outcome != nil {
+			l.outcome(e)
+		}
 		return scoring.Outcome{}, nil
 	case e.Kind == scoring.KindEvent && !l.model.Matches(e):
 		l.tally.Unmatched++
