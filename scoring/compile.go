@@ -281,13 +281,15 @@ func (c *compiler) score(m *Model) {
 	}
 }
 
-func (c *compiler) portfolio() {
+func (c *compiler) portfolio(m *Model) {
 	p := c.spec.Portfolio
 	if p == nil {
 		return
 	}
-	c.axis("portfolio.attractiveness", p.Attractiveness)
-	c.axis("portfolio.potential", p.Potential)
+	m.portfolio = &portfolio{
+		attractiveness: c.axis("portfolio.attractiveness", p.Attractiveness), potential: c.axis("portfolio.potential", p.Potential),
+		classes: p.Classes,
+	}
 	for i, class := range p.Classes {
 		if class.Name == "" {
 			c.fault(fmt.Sprintf("portfolio.classes[%d].name", i), "is missing")
@@ -295,12 +297,13 @@ func (c *compiler) portfolio() {
 	}
 }
 
-func (c *compiler) axis(path string, rules []AxisRuleSpec) {
+func (c *compiler) axis(path string, rules []AxisRuleSpec) []axisRule {
+	out := make([]axisRule, len(rules))
 	for i, r := range rules {
 		at := fmt.Sprintf("%s[%d]", path, i)
-		c.profileCondition(at+".when", r.When)
-		c.finite(at+".points", r.Points)
+		out[i] = axisRule{c.profileCondition(at+".when", r.When), c.finite(at+".points", r.Points)}
 	}
+	return out
 }
 
 func (c *compiler) finite(path string, x float64) float64 {

@@ -40,6 +40,8 @@ type Model struct {
 	tiers  []tier
 	tierOf map[uint32]int // dictionary number → tier
 	holds  *holds         // nil: nothing is held back
+	// portfolio is nil where the model has none. Scoring does not use it.
+	portfolio *portfolio
 
 	// stranger is the standing of an account without a profile.
 	stranger *standing
@@ -145,7 +147,7 @@ func Compile(spec Spec, hash string, conditions Conditions, names *Names) (*Mode
 	c.score(m)
 	c.tiers(m)
 	c.holds(m)
-	c.portfolio()
+	c.portfolio(m)
 	if len(c.faults) > 0 {
 		return nil, c.faults
 	}

@@ -3,16 +3,15 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
+	"tidemark/pkg/api"
 	"tidemark/pkg/app"
 	"tidemark/pkg/explain"
-	"tidemark/scoring"
-	"tidemark/streams/codec"
 )
 
 type accountsCmd struct {
+	List    accountsListCmd    `cmd:"" help:"List accounts: tier, score, when they would be demoted."`
 	Get     accountsGetCmd     `cmd:"" help:"Print an account as JSON: tier, score, receipt, forecast."`
 	Explain accountsExplainCmd `cmd:"" help:"Say in a table where an account's score comes from, and when it would be demoted."`
 }
@@ -24,82 +23,68 @@ type accountFlags struct {
 	At      string `help:"The instant to look at, RFC 3339; not before the account's clock. Default: now."`
 }
 
-func (f *accountFlags) lookup(s *streams) (*app.Standing, error) {
-	cfg, err := f.load(s)
+// instant is --at, or nil.
+func (f *accountFlags) instant() (*time.Time, error) {
+	if f.At == "" {
+		return nil, nil //nolint:nilnil // not given, and nothing went wrong
+	}
+	at, err := time.Parse(time.RFC3339Nano, f.At)
 	if err != nil {
-		return nil, err
+		return nil, usageError{fmt.Errorf("--at: %q is not an RFC 3339 instant such as 2026-12-31T00:00:00Z", f.At)}
 	}
-	at := time.Now()
-	if f.At != "" {
-		if at, err = time.Parse(time.RFC3339Nano, f.At); err != nil {
-			return nil, usageError{fmt.Errorf("--at: %q is not an RFC 3339 instant such as 2026-12-31T00:00:00Z", f.At)}
-		}
-	}
-	return app.Lookup(s.ctx, cfg, strings.ToLower(strings.TrimSpace(f.Account)), at.UnixMilli())
+	return &at, nil
 }
 
-type accountsGetCmd struct{ accountFlags }
-
-type accountJSON struct {
-	Account   string          `json:"account"`
-	At        string          `json:"at"`
-	Score     float64         `json:"score"`
-	Tier      string          `json:"tier"`
-	Seq       uint64          `json:"seq"`
-	Clock     string          `json:"clock"`
-	DemotesAt *string         `json:"demotes_at"`
-	NextTier  *nextTierJSON   `json:"next_tier"`
-	Receipt   scoring.Receipt `json:"receipt"`
-	Profile   map[string]any  `json:"profile"`
-	Model     modelJSON       `json:"model"`
-	// MergedInto is the account that this one went into.
-	MergedInto string `json:"merged_into,omitempty"`
+type accountsGetCmd struct {
+	accountFlags
+	Changes int `help:"Its so many latest tier changes too, at most 100; they are read from Kafka." placeholder:"N"`
 }
 
-type nextTierJSON struct {
-	Tier string  `json:"tier"`
-	Min  float64 `json:"min"`
-	Gap  float64 `json:"gap"`
-}
-
-type modelJSON struct {
-	Name    string `json:"name"`
-	Version int    `json:"version"`
-	Hash    string `json:"hash"`
-}
-
-// Run prints the account as JSON.
+// Run prints the account as JSON, as GET /api/v1/accounts/{id} does.
 func (c *accountsGetCmd) Run(s *streams) error {
-	a, err := c.lookup(s)
+	cfg, log, err := c.loadLogged(s)
 	if err != nil {
 		return err
 	}
-	out := accountJSON{
-		Account: a.Account, At: codec.FormatTime(a.At), Score: a.Receipt.Score, Tier: a.Tier, Seq: a.Seq,
-		Clock: codec.FormatTime(a.Clock), Receipt: a.Receipt,
-		Model: modelJSON{a.Model.Name(), a.Model.Version(), a.Model.Hash()}, MergedInto: a.Into,
+	at, err := c.instant()
+	if err != nil {
+		return err
 	}
-	if a.Demotion != nil {
-		at := codec.FormatTime(*a.Demotion)
-		out.DemotesAt = &at
+	if c.Changes < 0 || c.Changes > api.MostChanges {
+		return usageError{fmt.Errorf("--changes: %d is not a number from 0 to %d", c.Changes, api.MostChanges)}
 	}
-	if a.NextTier != "" {
-		out.NextTier = &nextTierJSON{a.NextTier, a.NextMin, max(a.NextMin-a.Receipt.Score, 0)}
+	accounts, done, err := app.OpenAccounts(s.ctx, cfg, c.Changes > 0, faultsOnly(log))
+	if err != nil {
+		return err
 	}
-	if a.Profile != nil {
-		out.Profile = a.Profile.Attributes
+	defer done()
+	a, err := accounts.Get(s.ctx, api.AccountQuery{Account: c.Account, At: at, Changes: c.Changes})
+	if err != nil {
+		return err
 	}
 	encoder := json.NewEncoder(s.out)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(out)
+	return encoder.Encode(a)
 }
 
 type accountsExplainCmd struct{ accountFlags }
 
 // Run prints the account's receipt for people.
 func (c *accountsExplainCmd) Run(s *streams) error {
-	a, err := c.lookup(s)
+	cfg, err := c.load(s)
+	if err != nil {
+		return err
+	}
+	at, err := c.instant()
+	if err != nil {
+		return err
+	}
+	if at == nil {
+		now := time.Now()
+		at = &now
+	}
+	a, err := app.Lookup(s.ctx, cfg, app.CleanAccount(c.Account), at.UnixMilli())
 	if err != nil {
 		return err
 	}

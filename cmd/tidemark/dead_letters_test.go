@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"tidemark/pkg/api"
 	"tidemark/streams/sink"
 )
 
@@ -28,7 +29,7 @@ func attended(id string, at time.Time, more string) []byte {
 // visits is the account's intensity of attended events.
 func (w *world) visits(account string) float64 {
 	w.t.Helper()
-	var stands accountJSON
+	var stands api.Account
 	if err := json.Unmarshal(w.command("accounts", "get", account), &stands); err != nil {
 		w.t.Fatal(err)
 	}

@@ -35,7 +35,8 @@ type commands struct {
 	Demo        demoCmd        `cmd:"" help:"Run everything in this process on generated traffic, and watch tiers change."`
 	Serve       serveCmd       `cmd:"" help:"Score events from Kafka and publish tier changes."`
 	Score       scoreCmd       `cmd:"" help:"Score a history from files: JSON lines in, tier changes and scores out."`
-	Model       modelCmd       `cmd:"" help:"Check or show a model."`
+	Backtest    backtestCmd    `cmd:"" help:"Say what a model, or each of two, would have made of a history: tiers, MQAs a week, what a tier foretold."`
+	Model       modelCmd       `cmd:"" help:"Check, show or compare models."`
 	Accounts    accountsCmd    `cmd:"" help:"Look at accounts: where they stand and why."`
 	Lag         lagCmd         `cmd:"" help:"Say how late it is: what waits and since when, whether anybody works, which accounts are at risk."`
 	Doctor      doctorCmd      `cmd:"" help:"Examine the deployment: Kafka, rights, Redis, memory, clocks, the model; each finding with its way out."`

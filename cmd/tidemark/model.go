@@ -11,6 +11,7 @@ import (
 type modelCmd struct {
 	Check modelCheckCmd `cmd:"" help:"Check a model file: every fault, and what is hardly meant."`
 	Show  modelShowCmd  `cmd:"" help:"Print a model file and its hash."`
+	Diff  modelDiffCmd  `cmd:"" help:"Say what differs between two model files, and what that does to the past."`
 
 	Precision modelPrecisionCmd `cmd:"" help:"Say which part of the MQAs was rejected, by the signal that led them and the model's version."`
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"tidemark/deploy/testenv"
+	"tidemark/pkg/api"
 	"tidemark/streams/sink"
 )
 
@@ -246,7 +247,7 @@ func TestDeadLettersDoNotHoldUpTheGood(t *testing.T) {
 	if fmt.Sprint(reasons) != fmt.Sprint(want) {
 		t.Errorf("got dead letters %v, want %v", reasons, want)
 	}
-	var stands accountJSON
+	var stands api.Account
 	out := w.command("accounts", "get", "acme.example")
 	if err := json.Unmarshal(out, &stands); err != nil {
 		t.Fatal(err)

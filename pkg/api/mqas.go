@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -42,19 +41,12 @@ type mqas struct {
 //
 // An account with a slash in it is percent-encoded. A POST may have an Idempotency-Key:
 // with the same one, the same command is answered as it was, and done once.
-func MQAs(d Desk, access Access, log zerolog.Logger) http.Handler {
+func MQAs(d Desk, access Access, log zerolog.Logger) *Room {
 	m := &mqas{d, log.With().Str("component", "api").Logger()}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+MQAsPath, m.list)
-	mux.HandleFunc("POST "+MQAsPath+"/{account}/{seq}/{verb}", m.do)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		if slices.Contains([]string{http.MethodGet, http.MethodPost, http.MethodHead}, r.Method) {
-			writeProblem(w, http.StatusNotFound, "there is "+MQAsPath+" to GET, and "+MQAsPath+"/{account}/{seq}/{ack|accept|reject|reassign} to POST to")
-			return
-		}
-		writeProblem(w, http.StatusMethodNotAllowed, "use GET or POST")
-	})
-	return access.guard(mux)
+	return newRoom(MQAsPath, access,
+		Route{http.MethodGet, MQAsPath, m.list},
+		Route{http.MethodPost, MQAsPath + "/{account}/{seq}/{verb}", m.do},
+	)
 }
 
 func (m *mqas) list(w http.ResponseWriter, r *http.Request) {
@@ -70,7 +62,7 @@ func (m *mqas) list(w http.ResponseWriter, r *http.Request) {
 		m.fail(w, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"mqas": found})
+	writeJSON(w, map[string]any{"mqas": found})
 }
 
 func filterOf(r *http.Request) (f desk.Filter, err error) {
@@ -129,7 +121,7 @@ func (m *mqas) do(w http.ResponseWriter, r *http.Request) {
 		m.fail(w, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, view)
+	writeJSON(w, view)
 }
 
 func commandOf(r *http.Request) (c route.Command, err error) {

@@ -19,8 +19,8 @@ func writeProblem(w http.ResponseWriter, status int, detail string) {
 	writeAs(w, "application/problem+json", status, Problem{"about:blank", http.StatusText(status), status, detail})
 }
 
-func writeJSON(w http.ResponseWriter, status int, value any) {
-	writeAs(w, "application/json", status, value)
+func writeJSON(w http.ResponseWriter, value any) {
+	writeAs(w, "application/json", http.StatusOK, value)
 }
 
 func writeAs(w http.ResponseWriter, contentType string, status int, value any) {

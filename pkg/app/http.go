@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"tidemark/pkg/api"
 	"tidemark/pkg/config"
 )
 
@@ -20,6 +23,10 @@ type web struct {
 	server   *http.Server
 	mux      *http.ServeMux // more may be handled once it can be
 	served   chan error
+
+	mu     sync.Mutex // guards what follows
+	routes []api.Route
+	whole  bool // no more routes will come
 }
 
 // newWeb listens and serves at once: a process that is starting is alive, and says
@@ -30,8 +37,9 @@ func newWeb(addr string, ready func(context.Context) error, notes func() []strin
 		return nil, fmt.Errorf("http.addr: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+	w := &web{listener: listener, server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, mux: mux, served: make(chan error, 1)}
+	w.Handle(http.MethodGet, "/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	w.Handle(http.MethodGet, "/readyz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 		defer cancel()
 		if err := ready(ctx); err != nil {
@@ -43,8 +51,8 @@ func newWeb(addr string, ready func(context.Context) error, notes func() []strin
 			fmt.Fprintln(w, note)
 		}
 	})
-	mux.Handle("GET /metrics", metrics)
-	w := &web{listener, &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, mux, make(chan error, 1)}
+	w.Handle(http.MethodGet, "/metrics", metrics.ServeHTTP)
+	mux.Handle("/", api.Nowhere(w.Routes))
 	go func() { w.served <- w.server.Serve(listener) }()
 	return w, nil
 }
@@ -55,8 +63,38 @@ func metricsPage(registry *prometheus.Registry, otel config.OTel) http.Handler {
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: otel.Endpoint != ""})
 }
 
-// Handle serves a room of the API from now on.
-func (w *web) Handle(pattern string, h http.Handler) { w.mux.Handle(pattern, h) }
+// Handle serves something more from now on.
+func (w *web) Handle(method, path string, h http.HandlerFunc) {
+	w.mux.HandleFunc(method+" "+path, h)
+	w.add(api.Route{Method: method, Path: path})
+}
+
+// Room serves a room of the API from now on.
+func (w *web) Room(r *api.Room) {
+	w.mux.Handle(r.Path(), r)
+	w.mux.Handle(r.Path()+"/", r)
+	w.add(r.Routes()...)
+}
+
+func (w *web) add(routes ...api.Route) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.routes = append(w.routes, routes...)
+}
+
+// Whole says that everything is handled that will be.
+func (w *web) Whole() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.whole = true
+}
+
+// Routes are all that is answered by now, and whether that is all there will be.
+func (w *web) Routes() (routes []api.Route, whole bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.routes), w.whole
+}
 
 // Addr is the address that is listened on.
 func (w *web) Addr() string { return w.listener.Addr().String() }

@@ -27,7 +27,7 @@ func (s *service) openKeeper() error {
 	w.Now = s.now
 	s.keeper = lag.NewKeeper(w, lagOptions(s.cfg, 0, keepEvery, keepSample), s.log)
 	s.registry.MustRegister(s.keeper)
-	s.web.Handle("GET /api/v1/lag", http.HandlerFunc(s.serveLag))
+	s.web.Handle(http.MethodGet, "/api/v1/lag", s.serveLag)
 	return nil
 }
 

@@ -2,14 +2,12 @@ package app
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"tidemark/pkg/api"
 	"tidemark/pkg/config"
-	"tidemark/pkg/engine"
 	"tidemark/scoring"
 )
 
@@ -35,7 +33,7 @@ type Standing struct {
 }
 
 // ErrNoAccount is returned by Lookup for an account that nothing is known of.
-var ErrNoAccount = errors.New("no such account")
+var ErrNoAccount = api.ErrNoAccount
 
 // readOnly opens any server, that of the demo too: the checks guard what is written.
 const readOnly = true
@@ -47,37 +45,19 @@ const lookupTimeout = 10 * time.Second
 func Lookup(ctx context.Context, c config.Config, account string, at int64) (*Standing, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	s, err := OpenStore(ctx, c, readOnly, zerolog.Nop())
+	accounts, done, err := OpenAccounts(ctx, c, false, zerolog.Nop())
 	if err != nil {
 		return nil, err
 	}
-	defer s.Close() //nolint:errcheck // only read from
-	r, err := inForce(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	if r.model == nil {
-		return nil, fmt.Errorf("namespace %q holds no model: has `tidemark serve` run there?", c.Namespace)
-	}
-	records, err := s.Load(ctx, engine.ShardOf(account, s.Shards()), []string{account})
-	if err != nil {
-		return nil, err
-	}
-	a, err := r.read(records[0])
-	if err != nil {
-		return nil, err
-	}
-	if a == nil {
-		return nil, fmt.Errorf("%w: %q in namespace %q", ErrNoAccount, account, c.Namespace)
-	}
-	return standing(r.model, account, a, at), nil
+	defer done()
+	return accounts.Standing(ctx, account, at)
 }
 
-func standing(m *scoring.Model, account string, a *scoring.Account, at int64) *Standing {
+func standing(m *scoring.Model, account string, a *scoring.Account, at, now int64) *Standing {
 	if a.Begun {
 		at = max(at, a.Clock)
 	}
-	if at > time.Now().UnixMilli() {
+	if at > now {
 		m.Advance(a, at) // where it would stand if nothing more happened
 	}
 	out := &Standing{Account: account, At: at, Tier: m.Tier(a), Seq: a.Seq, Clock: a.Clock, Receipt: m.Receipt(a, at), Model: m, Into: a.Into()}

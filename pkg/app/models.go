@@ -82,8 +82,12 @@ func inForce(ctx context.Context, s NameStore) (reign, error) {
 	if err != nil || len(models) == 0 {
 		return reign{}, err
 	}
+	return reignOf(ctx, s, models)
+}
+
+// reignOf is inForce where these are the models of the store.
+func reignOf(ctx context.Context, s NameStore, models []store.Model) (r reign, err error) {
 	models = numbered(models)
-	var r reign
 	if r.model, err = compiled(ctx, s, models[len(models)-1]); err != nil {
 		return r, err
 	}

@@ -17,6 +17,7 @@ import (
 	"tidemark/pkg/engine"
 	"tidemark/pkg/failpoint"
 	"tidemark/pkg/lag"
+	"tidemark/pkg/live"
 	"tidemark/pkg/modelfile"
 	"tidemark/pkg/store/redis"
 	"tidemark/scoring"
@@ -76,6 +77,7 @@ type service struct {
 	keeper    *lag.Keeper
 	room      *redisRoom // nil with the in-process Redis
 	web       *web
+	streams   *live.Hub
 	routing   *routing // nil: MQAs are not routed
 
 	subscribers *subscribers // nil where none are configured
@@ -184,6 +186,9 @@ func (s *service) open(ctx context.Context) error {
 		s.room = newRedisRoom(s.store, s.registry, s.log)
 	}
 	if err := s.openRouting(); err != nil {
+		return err
+	}
+	if err := s.openAPI(); err != nil {
 		return err
 	}
 	if err := s.openSubscribers(ctx); err != nil {
@@ -373,13 +378,11 @@ func (s *service) openRouting() error {
 	if err != nil {
 		return err
 	}
-	token, err := s.cfg.HTTP.ReadToken()
+	access, err := s.access()
 	if err != nil {
 		return err
 	}
-	room := api.MQAs(shown, api.Access{Token: token.Reveal(), Local: api.Loopback(s.cfg.HTTP.Addr)}, s.log)
-	s.web.Handle(api.MQAsPath, room)
-	s.web.Handle(api.MQAsPath+"/", room)
+	s.web.Room(api.MQAs(shown, access, s.log))
 	return nil
 }
 
@@ -453,6 +456,7 @@ func (s *service) run(ctx context.Context) error {
 		group.Go(func() error { return s.routing.Run(failed) })
 	}
 	group.Go(func() error { return s.subscribers.Run(failed) })
+	group.Go(func() error { return s.streams.Run(failed) })
 
 	err := s.pump.Run(reading, work)
 	endReading()

@@ -58,6 +58,9 @@ func (l *lane) apply(in Input) (scoring.Outcome, error) {
 	e := in.Event
 	if e.Kind == scoring.KindOutcome {
 		l.tally.Unscored++
+		if l.outcome != nil {
+			l.outcome(e)
+		}
 		return scoring.Outcome{}, nil
 	}
 	a := l.find(e.Account, in.hash)

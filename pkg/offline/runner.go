@@ -36,6 +36,8 @@ type Runner struct {
 	started bool
 	waiting int // events in the lanes
 	after   int // events after until
+
+	outcome func(*scoring.Event) // nil: nobody asks
 }
 
 // Tally counts what became of the inputs.
