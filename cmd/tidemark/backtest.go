@@ -108,8 +108,17 @@ func feed(j *scoreJob, sides []*backtestSide) error {
 	if err := j.openLetters(); err != nil {
 		return err
 	}
+	flush := func() error {
+		for _, side := range sides {
+			if err := side.runner.Flush(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	if j.cmd.Profiles != "" {
-		err := j.lines(j.cmd.Profiles, func(e *scoring.Event) error {
+		err := j.lines(j.cmd.Profiles, func(in offline.Input) error {
+			e := in.Event
 			if e.Kind != scoring.KindProfile && e.Kind != scoring.KindTombstone {
 				return usageError{fmt.Errorf("--profiles: an event of type %q: only account.profile belongs there", e.Type)}
 			}
@@ -118,20 +127,20 @@ func feed(j *scoreJob, sides []*backtestSide) error {
 				side.runner.Profile(&own)
 			}
 			return nil
-		})
+		}, flush)
 		if err != nil {
 			return err
 		}
 	}
-	err := j.lines(j.cmd.Events, func(e *scoring.Event) error {
+	err := j.lines(j.cmd.Events, func(in offline.Input) error {
 		var first error
 		for _, side := range sides {
-			if err := side.runner.Event(e); err != nil && first == nil {
+			if err := side.runner.Event(in.Event); err != nil && first == nil {
 				first = err
 			}
 		}
 		return first
-	})
+	}, flush)
 	return errors.Join(err, j.closeLetters())
 }
 

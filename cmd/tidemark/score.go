@@ -117,12 +117,12 @@ func (j *scoreJob) run() error {
 			}
 			j.runner.Profile(e)
 			return nil
-		})
+		}, j.runner.Flush)
 		if err != nil {
 			return err
 		}
 	}
-	if err := j.lines(j.cmd.Events, j.runner.Take); err != nil {
+	if err := j.lines(j.cmd.Events, j.runner.Take, j.runner.Flush); err != nil {
 		return err
 	}
 	return j.finish()
@@ -135,8 +135,8 @@ func (j *scoreJob) openLetters() error {
 }
 
 // lines decodes a file line by line. A line that can't be used is reported and
-// left out.
-func (j *scoreJob) lines(path string, take func(offline.Input) error) error {
+// left out. What was taken is good until flush returns.
+func (j *scoreJob) lines(path string, take func(offline.Input) error, flush func() error) error {
 	in, size, err := j.open(path)
 	if err != nil {
 		return err
@@ -154,7 +154,7 @@ func (j *scoreJob) lines(path string, take func(offline.Input) error) error {
 				}
 			}
 			bar.Add(size) //nolint:errcheck // as above
-			if err := j.runner.Flush(); err != nil {
+			if err := flush(); err != nil {
 				return fmt.Errorf("%s: %w", path, err)
 			}
 			return nil

@@ -8,6 +8,7 @@
 package backtest
 
 import (
+	"strings"
 	"sync"
 
 	"tidemark/scoring"
@@ -48,9 +49,10 @@ func (t *Tape) Change(account string, c *scoring.Crossing) ([]byte, error) {
 // The outcomes that a model should foretell; outcome.lost is none.
 const opportunity, won = "outcome.opportunity", "outcome.won"
 
-// Outcome takes an outcome down.
+// Outcome takes an outcome down, and nothing of the event's memory.
 func (t *Tape) Outcome(e *scoring.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.outcomes[e.Account] = append(t.outcomes[e.Account], outcome{e.Time, e.Type == opportunity || e.Type == won})
+	account := strings.Clone(e.Account)
+	t.outcomes[account] = append(t.outcomes[account], outcome{e.Time, e.Type == opportunity || e.Type == won})
 }
