@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -315,5 +316,31 @@ func TestACircleReadAgainStaysOpen(t *testing.T) {
 		if got := m.Score(account(t, s, m, names[0]), start); math.Abs(got-0.5) > 1e-9 {
 			t.Errorf("score of %s where %s went first: got %v, want 0.5", names[0], first, got)
 		}
+	}
+}
+
+// A round that was cut may have moved the heir's shard past events of a loser that are stored
+// nowhere: by another account's, whose name lies in the same shard. They count.
+func TestWhatARoundCutOffCountsForTheHeir(t *testing.T) {
+	t.Parallel()
+	names := apart(2)
+	loser, heir := names[0], names[1]
+	before := loser
+	for i := 0; before == loser || engine.ShardOf(before, shards) != engine.ShardOf(loser, shards); i++ {
+		before = fmt.Sprintf("earlier%d.example", i)
+	}
+	log := []engine.Input{visit(web, 0, loser, start), visit(web, 1, before, start)}
+	s := memory.New(shards)
+	other := setup{memory: s, store: s.Peer()}.engine(t)
+	assign(t, other, profiles)
+	process(t, other, round(merged(profiles, 0, before, heir, start)))
+	dying := setup{memory: s, lanes: 1, store: losing(s, loser)}.engine(t)
+	assign(t, dying, web)
+	cut(t, dying, log)
+	wantScores(t, s, map[string]float64{loser: 0, heir: 20})
+	process(t, other, round(merged(profiles, 1, loser, heir, start)))
+	for range 2 {
+		again(t, s, nil, log, web)
+		wantScores(t, s, map[string]float64{loser: 0, before: 0, heir: 40})
 	}
 }

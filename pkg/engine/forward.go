@@ -62,10 +62,11 @@ func (e *Engine) forward(in *Input) {
 		if !ok {
 			break
 		}
-		if in.Offset < next.from[row] {
+		if !in.held && in.Offset < next.from[row] {
 			in.done = true
 			return
 		}
+		in.held = in.held || in.Offset < next.from[reached(forwarded(in.Partition, named.number))]
 		if heir = next.into; e.shardOf(heir) != named {
 			row = forwarded(in.Partition, named.number)
 		}

@@ -33,6 +33,11 @@ func (e *Engine) join(ctx context.Context, in *Input, x scoring.Merging) (undone
 		if err := l.readPositions(ctx); err != nil {
 			return err
 		}
+		if heirs := e.laneOf(e.shardOf(x.Into).number); heirs != l {
+			if err := heirs.readPositions(ctx); err != nil {
+				return err
+			}
+		}
 		if overtaken = a.account.Into() == "" && l.e.overtaken(in, x, a.account); overtaken {
 			return nil
 		}
@@ -40,6 +45,7 @@ func (e *Engine) join(ctx context.Context, in *Input, x scoring.Merging) (undone
 		t.add(a)
 		if out.Effect != scoring.Duplicate {
 			a.from, a.profileChanged = placeIn(w.shard.positions, in), true
+			e.ahead(a.from, w.shard, x.Into)
 		}
 		return l.note(w, t, a, &out, x.Event.Arrived)
 	})
