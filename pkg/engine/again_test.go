@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -21,9 +22,13 @@ var ads = engine.Partition{Topic: "intent", ID: 0}
 
 // tardy is a model with late identification.
 func tardy(t *testing.T) *scoring.Model {
+	return compile(t, late())
+}
+
+func late() scoring.Spec {
 	s := spec()
 	s.Identity.Late = true
-	return compile(t, s)
+	return s
 }
 
 // setsBack gives what sets the accounts' shards back to where they are now.
@@ -342,5 +347,20 @@ func TestWhatARoundCutOffCountsForTheHeir(t *testing.T) {
 	for range 2 {
 		again(t, s, nil, log, web)
 		wantScores(t, s, map[string]float64{loser: 0, before: 0, heir: 40})
+	}
+}
+
+// A history in which profiles declared the domains of accounts, of which one went into
+// another, came out differently in every fifth crash while a profile that was read again
+// decided anew.
+func TestProfilesReadAgainAmongMergesDecideAsBefore(t *testing.T) {
+	t.Parallel()
+	for draw := range uint64(15) {
+		t.Run(fmt.Sprint(draw), func(t *testing.T) {
+			t.Parallel()
+			r := rand.New(rand.NewPCG(16, 18))
+			log := drawMerges(r, drawLog(r, 120+r.IntN(200)))[:86]
+			endAsOneFileDoes(t, rand.New(rand.NewPCG(draw, 99)), late(), log, log[len(log)-1].Event.Time+12*day)
+		})
 	}
 }

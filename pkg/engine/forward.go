@@ -22,7 +22,7 @@ func forwards(k scoring.Kind) bool {
 type went struct {
 	into string
 	// from are the positions of its shard at that time, forwarded ones too: what lies
-	// before them and names the account was applied to it.
+	// before them and names the account was applied to it. See reached for more.
 	from map[Partition]int64
 }
 
