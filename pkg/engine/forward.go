@@ -57,16 +57,18 @@ func (e *Engine) forward(in *Input) {
 	}
 	named, heir := e.shardOf(in.name), in.name
 	row := in.Partition // as long as the way stays in the shard
+	open := false       // rows from here on say nothing of it; see reached
 	for range len(e.moved) {
 		next, ok := e.moved[heir]
 		if !ok {
 			break
 		}
-		if !in.held && in.Offset < next.from[row] {
+		if !open && in.Offset < next.from[row] {
 			in.done = true
 			return
 		}
-		in.held = in.held || in.Offset < next.from[reached(forwarded(in.Partition, named.number))]
+		open = open || in.Offset < next.from[reached(forwarded(in.Partition, named.number))]
+		in.held = in.held || open
 		if heir = next.into; e.shardOf(heir) != named {
 			row = forwarded(in.Partition, named.number)
 		}
