@@ -58,7 +58,8 @@ type pump struct {
 	common  Common
 	rewinds Reconciler
 	state   *state
-	guard   *guard             // nil: none
+	guard   *guard // nil: none
+	fences  *fences
 	users   *identity.Resolver // nil: no topic names users
 	scan    engine.Scanner     // nil: idle accounts are kept
 	rescore *rescorer          // nil: there was one model only
@@ -211,6 +212,7 @@ func (p *pump) begin(ctx, work context.Context, session *source.Session) error {
 		return err
 	}
 	p.guard.begin(session)
+	p.fences.begin(session, session.Partitions(), all)
 	p.state.joined(len(from), len(all))
 	if p.began != nil {
 		p.began(from, limits)
@@ -237,7 +239,13 @@ func (p *pump) rounds(reading, work context.Context, session *source.Session) er
 		if err := p.rescore.step(work, len(batch.Inputs) > 0); err != nil {
 			return err
 		}
-		p.guard.probe(session)
+		if p.fences.waits() {
+			if err := p.readFirst(work, session); err != nil {
+				return err
+			}
+		} else {
+			p.guard.probe(session)
+		}
 		if time.Since(looked) >= p.pace() {
 			looked = time.Now()
 			if err := p.watch(work); err != nil {
@@ -265,12 +273,27 @@ func (p *pump) checkpointPause() time.Duration {
 	return calmCheckpoints * p.checkpoint
 }
 
+// readFirst looks whether merges that are read again still hold up other topics, which the
+// guard may hold up on its own. A look that fails is taken again at the next.
+func (p *pump) readFirst(ctx context.Context, session *source.Session) error {
+	if p.fences.due() {
+		if err := p.mark(ctx, session); err != nil {
+			return err
+		}
+	}
+	p.told("merges that are read again", p.fences.look(ctx, session))
+	if !p.fences.waits() {
+		p.guard.begin(session)
+	}
+	return nil
+}
+
 // heldLook is the time between two looks at the others while inputs wait for them.
 const heldLook = 20 * time.Millisecond
 
 // pace is the longest time between two looks at what others did.
 func (p *pump) pace() time.Duration {
-	if p.held {
+	if p.held || p.fences.waits() {
 		return heldLook
 	}
 	return p.look
@@ -367,7 +390,7 @@ func (p *pump) round(ctx context.Context, session *source.Session, batch *source
 		return hopeless{err}
 	}
 	r := engine.Round{Ends: batch.Ends, Inputs: p.inputs[:0], Until: engine.UnknownWatermark}
-	if p.tide.alone() {
+	if p.tide.alone() && !p.fences.waits() {
 		r.Until = p.now()
 	}
 	for _, m := range batch.Marks {

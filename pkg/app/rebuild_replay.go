@@ -62,7 +62,8 @@ func (b *rebuild) newReplay(ctx context.Context) (*replay, error) {
 		tide: newTide(b.next, b.cfg.Engine.MaxLead.Milliseconds()), common: building{b.next}, blind: map[string]bool{},
 		users: newResolver(b.cfg, b.next, b.people, b.engine),
 		state: &state{changed: func() {}}, log: b.log, now: now,
-		batch: b.cfg.Engine.MaxBatch, checkpoint: b.cfg.Engine.CheckpointInterval, look: lookPeriod,
+		fences: &fences{engine: b.engine, log: b.log},
+		batch:  b.cfg.Engine.MaxBatch, checkpoint: b.cfg.Engine.CheckpointInterval, look: lookPeriod,
 		began: r.began, went: r.went,
 	}
 	return r, nil

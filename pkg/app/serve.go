@@ -346,9 +346,10 @@ func (s *service) openSource() error {
 		rewinds: newRewinds(s.engine, s.tiers, t.AccountTiers, s.registry, s.log),
 		source:  s.source, engine: s.engine, letters: s.letters,
 		tide: newTide(s.store, s.cfg.Engine.MaxLead.Milliseconds()), servers: s.store, common: common{s.store, s.model}, blind: map[string]bool{}, state: s.state, log: s.log, now: s.now,
-		users: newResolver(s.cfg, s.store, s.people, s.engine),
-		guard: newGuard(s.cfg.Events.Guard, s.cfg.Kafka.InputTopics(), s.registry, s.log),
-		batch: s.cfg.Engine.MaxBatch, checkpoint: s.cfg.Engine.CheckpointInterval, look: lookPeriod,
+		users:  newResolver(s.cfg, s.store, s.people, s.engine),
+		guard:  newGuard(s.cfg.Events.Guard, s.cfg.Kafka.InputTopics(), s.registry, s.log),
+		fences: &fences{engine: s.engine, log: s.log},
+		batch:  s.cfg.Engine.MaxBatch, checkpoint: s.cfg.Engine.CheckpointInterval, look: lookPeriod,
 		went: s.tracer.stored(s.fresh.stored),
 	}
 	s.pump.rescore = newRescorer(s.engine, s.store, s.registry, s.log)

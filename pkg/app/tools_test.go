@@ -46,5 +46,5 @@ func heldBack(t *testing.T) *pump {
 	if err := e.RefreshDue(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return &pump{engine: e, look: 200 * time.Millisecond, now: func() int64 { return time.Now().UnixMilli() }}
+	return &pump{engine: e, fences: &fences{engine: e}, look: 200 * time.Millisecond, now: func() int64 { return time.Now().UnixMilli() }}
 }

@@ -1,8 +1,10 @@
 package engine_test
 
 import (
+	"fmt"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -20,9 +22,13 @@ var ads = engine.Partition{Topic: "intent", ID: 0}
 
 // tardy is a model with late identification.
 func tardy(t *testing.T) *scoring.Model {
+	return compile(t, late())
+}
+
+func late() scoring.Spec {
 	s := spec()
 	s.Identity.Late = true
-	return compile(t, s)
+	return s
 }
 
 // setsBack gives what sets the accounts' shards back to where they are now.
@@ -315,5 +321,46 @@ func TestACircleReadAgainStaysOpen(t *testing.T) {
 		if got := m.Score(account(t, s, m, names[0]), start); math.Abs(got-0.5) > 1e-9 {
 			t.Errorf("score of %s where %s went first: got %v, want 0.5", names[0], first, got)
 		}
+	}
+}
+
+// A round that was cut may have moved the heir's shard past events of a loser that are stored
+// nowhere: by another account's, whose name lies in the same shard. They count.
+func TestWhatARoundCutOffCountsForTheHeir(t *testing.T) {
+	t.Parallel()
+	names := apart(2)
+	loser, heir := names[0], names[1]
+	before := loser
+	for i := 0; before == loser || engine.ShardOf(before, shards) != engine.ShardOf(loser, shards); i++ {
+		before = fmt.Sprintf("earlier%d.example", i)
+	}
+	log := []engine.Input{visit(web, 0, loser, start), visit(web, 1, before, start)}
+	s := memory.New(shards)
+	other := setup{memory: s, store: s.Peer()}.engine(t)
+	assign(t, other, profiles)
+	process(t, other, round(merged(profiles, 0, before, heir, start)))
+	dying := setup{memory: s, lanes: 1, store: losing(s, loser)}.engine(t)
+	assign(t, dying, web)
+	cut(t, dying, log)
+	wantScores(t, s, map[string]float64{loser: 0, heir: 20})
+	process(t, other, round(merged(profiles, 1, loser, heir, start)))
+	for range 2 {
+		again(t, s, nil, log, web)
+		wantScores(t, s, map[string]float64{loser: 0, before: 0, heir: 40})
+	}
+}
+
+// A history in which profiles declared the domains of accounts, of which one went into
+// another, came out differently in every fifth crash while a profile that was read again
+// decided anew.
+func TestProfilesReadAgainAmongMergesDecideAsBefore(t *testing.T) {
+	t.Parallel()
+	for draw := range uint64(15) {
+		t.Run(fmt.Sprint(draw), func(t *testing.T) {
+			t.Parallel()
+			r := rand.New(rand.NewPCG(16, 18))
+			log := drawMerges(r, drawLog(r, 120+r.IntN(200)))[:86]
+			endAsOneFileDoes(t, rand.New(rand.NewPCG(draw, 99)), late(), log, log[len(log)-1].Event.Time+12*day)
+		})
 	}
 }

@@ -254,7 +254,9 @@ func (e *Engine) run(ctx context.Context, r Round) error {
 		in := &r.Inputs[i]
 		if !in.placed {
 			in.placed, in.watermark = true, max(e.watermark, min(e.level, r.Until))
-			e.level = max(e.level, in.Event.Time)
+			if r.Until != UnknownWatermark {
+				e.level = max(e.level, in.Event.Time)
+			}
 		}
 		if e.forward(in); in.late && !in.done {
 			late = append(late, in)

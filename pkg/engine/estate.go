@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"tidemark/pkg/failpoint"
@@ -42,6 +43,34 @@ func placeIn(positions map[Partition]int64, in *Input) map[Partition]int64 {
 	})
 	from[placed(in.Partition)] = in.Offset
 	return from
+}
+
+// reached is the row of a merged account's positions that says where a row of the heir's
+// shard stood before the merge, if that is further than what the loser's own shard had seen.
+// No topic's name has the sign.
+func reached(row Partition) Partition { return Partition{Topic: "<" + row.Topic, ID: row.ID} }
+
+// ahead adds to a loser's positions what its heir's shard has of others whose names lie
+// where the loser does: a round that was cut may have moved that row past events of the
+// loser that are stored nowhere yet.
+func (e *Engine) ahead(from map[Partition]int64, loser *shard, heir string) {
+	to := e.shardOf(heir)
+	if to == loser {
+		return
+	}
+	for row, at := range to.positions {
+		topic, number, ok := strings.Cut(row.Topic, ">")
+		if !ok {
+			continue
+		}
+		seen := row
+		if number == strconv.Itoa(loser.number) {
+			seen = Partition{Topic: topic, ID: row.ID}
+		}
+		if at > from[seen] {
+			from[reached(row)] = at
+		}
+	}
 }
 
 // bequeath brings the estate of a merged account to its heir, if it waits. named is the

@@ -22,7 +22,7 @@ func forwards(k scoring.Kind) bool {
 type went struct {
 	into string
 	// from are the positions of its shard at that time, forwarded ones too: what lies
-	// before them and names the account was applied to it.
+	// before them and names the account was applied to it. See reached for more.
 	from map[Partition]int64
 }
 
@@ -57,15 +57,18 @@ func (e *Engine) forward(in *Input) {
 	}
 	named, heir := e.shardOf(in.name), in.name
 	row := in.Partition // as long as the way stays in the shard
+	open := false       // rows from here on say nothing of it; see reached
 	for range len(e.moved) {
 		next, ok := e.moved[heir]
 		if !ok {
 			break
 		}
-		if in.Offset < next.from[row] {
+		if !open && in.Offset < next.from[row] {
 			in.done = true
 			return
 		}
+		open = open || in.Offset < next.from[reached(forwarded(in.Partition, named.number))]
+		in.held = in.held || open
 		if heir = next.into; e.shardOf(heir) != named {
 			row = forwarded(in.Partition, named.number)
 		}

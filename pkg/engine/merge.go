@@ -27,11 +27,22 @@ func (e *Engine) join(ctx context.Context, in *Input, x scoring.Merging) (undone
 	if err := e.leaveAliases(ctx, x); err != nil {
 		return false, err
 	}
+	heir, err := e.look(ctx, x.Into)
+	if err != nil {
+		return false, err
+	}
+	// Then it was the loser that was set back, and its events moved the heir's rows.
+	again, _ := heir.account.TookBy(in.Event, x.From)
 	overtaken := false
 	err = e.change(ctx, x.From, func(l *lane, w *work, t *touched, a *entry) error {
 		// Read after the account: who applied something to it in between is a conflict.
 		if err := l.readPositions(ctx); err != nil {
 			return err
+		}
+		if heirs := e.laneOf(e.shardOf(x.Into).number); heirs != l {
+			if err := heirs.readPositions(ctx); err != nil {
+				return err
+			}
 		}
 		if overtaken = a.account.Into() == "" && l.e.overtaken(in, x, a.account); overtaken {
 			return nil
@@ -40,6 +51,9 @@ func (e *Engine) join(ctx context.Context, in *Input, x scoring.Merging) (undone
 		t.add(a)
 		if out.Effect != scoring.Duplicate {
 			a.from, a.profileChanged = placeIn(w.shard.positions, in), true
+			if !again {
+				e.ahead(a.from, w.shard, x.Into)
+			}
 		}
 		return l.note(w, t, a, &out, x.Event.Arrived)
 	})

@@ -98,8 +98,7 @@ var node = []int{0, 2, 4, 6}
 
 // lose sets the node back to where it was last saved, once, or saves it. Its
 // server is another one then, so all engines begin anew, and what is read again they
-// read in the order of the log: what comes of one that runs ahead of a merge which the other
-// is to read again is a doubt in pkg/store/DESIGN.md.
+// read in the order of the log. What comes of leads is for lead_test.go.
 func (w *world) lose() {
 	if w.setBack == nil || w.one(6) {
 		w.setBack = w.memory.Save(node...)
