@@ -19,7 +19,7 @@ var (
 	alone = haste{shards: 1 << 30, batch: 128, time: 100 * time.Millisecond}
 	// beside is for when events come: those of the next round wait for it, and what they
 	// lead to waits in the outboxes behind what it makes.
-	beside = haste{shards: 2, batch: 64, time: 4 * time.Millisecond}
+	beside = haste{shards: 2, batch: 32, time: 4 * time.Millisecond}
 )
 
 const (
@@ -31,7 +31,7 @@ const (
 	relayPause = 100 * time.Millisecond
 	// mostUnpublished is how many tier changes may wait to be published when a sweep beside
 	// events adds to them: about what the relay publishes at a time.
-	mostUnpublished = 512
+	mostUnpublished = 256
 )
 
 // runDue sweeps what is due by the end of the round.
