@@ -31,7 +31,7 @@ func fallen(t *testing.T, s *memory.Store) (n int) {
 // rounds that follow go on with the rest.
 func TestSweepsBesideEventsGoInPortions(t *testing.T) {
 	t.Parallel()
-	const accounts, portion = 1200, 64
+	const accounts, portion = 1200, 32
 	s := memory.New(shards)
 	var most atomic.Int64
 	f := &faulty{Store: s, step: func(step engine.Step) faultKind {
