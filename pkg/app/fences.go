@@ -32,9 +32,17 @@ type fences struct {
 // begin stops the topics of a new session that have to wait, and lets go those that the
 // others wait for. all are the partitions that there are: those of a topic that nobody reads
 // any more are waited for by nobody.
-func (f *fences) begin(v valve, mine, all []engine.Partition) {
-	found := f.engine.Fences()
+//
+// Topics wait only where the store was set back and several instances read (apart). One that
+// is alone reads again in the order of the first time, by event time, and waiting would make
+// it another; so it would after a mere crash.
+func (f *fences) begin(v valve, mine, all []engine.Partition, apart bool) {
+	apart = apart || f.waits()
 	f.ahead, f.held, f.told = map[engine.Partition]int64{}, nil, false
+	if !apart {
+		return
+	}
+	found := f.engine.Fences()
 	first := map[string]bool{}
 	for _, p := range all {
 		if at, ok := found[p]; ok {

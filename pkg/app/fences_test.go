@@ -45,7 +45,7 @@ func TestTopicsOfMergesGoFirst(t *testing.T) {
 	gone := engine.Partition{Topic: "removed", ID: 0}
 	e := &fenced{fences: map[engine.Partition]int64{people: 7, gone: 9}, ends: map[engine.Partition]int64{ours: 3, people: 5}}
 	f, v := &fences{engine: e, log: zerolog.Nop()}, allowed{}
-	f.begin(v, []engine.Partition{people, ours, theirs}, []engine.Partition{people, ours, theirs})
+	f.begin(v, []engine.Partition{people, ours, theirs}, []engine.Partition{people, ours, theirs}, true)
 	wantAllowed(t, v, allowed{"profiles": source.Unlimited, "engagement": 0})
 	if !f.waits() || f.due() {
 		t.Error("this instance's reading stands before the fence")
@@ -71,7 +71,7 @@ func TestWhoReadsNoMergesWaits(t *testing.T) {
 	t.Parallel()
 	people := engine.Partition{Topic: "profiles", ID: 0}
 	f, v := &fences{engine: &fenced{fences: map[engine.Partition]int64{people: 1}}, log: zerolog.Nop()}, allowed{}
-	f.begin(v, []engine.Partition{ours}, []engine.Partition{people, ours})
+	f.begin(v, []engine.Partition{ours}, []engine.Partition{people, ours}, true)
 	wantAllowed(t, v, allowed{"engagement": 0})
 	if f.due() {
 		t.Error("it is past no fence of its own")
@@ -82,8 +82,25 @@ func TestWhoReadsNoMergesWaits(t *testing.T) {
 func TestNothingWaitsWithoutMerges(t *testing.T) {
 	t.Parallel()
 	f, v := &fences{engine: &fenced{fences: map[engine.Partition]int64{theirs: 1}}, log: zerolog.Nop()}, allowed{}
-	f.begin(v, []engine.Partition{ours}, []engine.Partition{ours})
+	f.begin(v, []engine.Partition{ours}, []engine.Partition{ours}, true)
 	if wantAllowed(t, v, allowed{}); f.waits() {
 		t.Error("got a wait for a partition that is not there")
+	}
+}
+
+// After a crash, and in an instance that is alone, nothing waits: it would be read in
+// another order than the first time. What waits goes on waiting in the next session.
+func TestNothingWaitsWithoutASetBackAmongSeveral(t *testing.T) {
+	t.Parallel()
+	f, v := &fences{engine: &fenced{fences: map[engine.Partition]int64{theirs: 1}}, log: zerolog.Nop()}, allowed{}
+	all := []engine.Partition{ours, theirs}
+	f.begin(v, all, all, false)
+	if wantAllowed(t, v, allowed{}); f.waits() {
+		t.Error("got a wait after a crash")
+	}
+	f.begin(v, all, all, true)
+	f.begin(v, all, all, false)
+	if !f.waits() {
+		t.Error("got no wait though not all is past")
 	}
 }

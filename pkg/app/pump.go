@@ -191,7 +191,8 @@ func (p *pump) begin(ctx, work context.Context, session *source.Session) error {
 		return hopeless{fmt.Errorf("take over partitions: %w", err)}
 	}
 	records := again(from, committed)
-	if err := p.rewinds.Reconcile(work, p.rewound || records > 0, records); err != nil {
+	setBack := p.rewound || records > 0
+	if err := p.rewinds.Reconcile(work, setBack, records); err != nil {
 		return err
 	}
 	p.rewound, p.stirred = false, true
@@ -212,7 +213,7 @@ func (p *pump) begin(ctx, work context.Context, session *source.Session) error {
 		return err
 	}
 	p.guard.begin(session)
-	p.fences.begin(session, session.Partitions(), all)
+	p.fences.begin(session, session.Partitions(), all, setBack && !p.tide.alone())
 	p.state.joined(len(from), len(all))
 	if p.began != nil {
 		p.began(from, limits)
