@@ -36,6 +36,9 @@ type Outcome struct {
 	Changed bool
 	// ProfileChanged is true when the profile was replaced or erased.
 	ProfileChanged bool
+
+	folios []*folio // what the crossings refer to
+	used   int      // of folios
 }
 
 // Apply does one input. Crossings due at or before the low watermark happen
@@ -44,29 +47,40 @@ type Outcome struct {
 // an account that was merged, nor by a KindMerge: that is for Merge and Absorb.
 func (m *Model) Apply(a *Account, e *Event, watermark int64) Outcome {
 	var out Outcome
+	m.apply(a, e, watermark, &out)
+	return out
+}
+
+// ApplyTo is Apply with memory that is used again: what out said before is gone, its
+// crossings and all that they refer to included, so none of it may be kept.
+func (m *Model) ApplyTo(out *Outcome, a *Account, e *Event, watermark int64) {
+	out.reset()
+	m.apply(a, e, watermark, out)
+}
+
+func (m *Model) apply(a *Account, e *Event, watermark int64, out *Outcome) {
 	if a.into != "" {
 		out.Effect = Outdated
 		if s, _ := a.Kept(); s != nil && e.Kind == KindTombstone {
 			a.Settle() // nothing of people stays
 			out.Changed = true
 		}
-		return out
+		return
 	}
-	m.advance(a, watermark, &out)
+	m.advance(a, watermark, out)
 	switch e.Kind {
 	case KindProfile:
-		m.applyProfile(a, e, &out)
+		m.applyProfile(a, e, out)
 	case KindErasure:
-		m.applyErasure(a, e, &out)
+		m.applyErasure(a, e, out)
 	case KindTombstone:
-		m.applyTombstone(a, e, &out)
+		m.applyTombstone(a, e, out)
 	case KindMerge: // see Model.Merge
 	case KindOutcome, KindNotice:
 		out.Effect = Unscored
 	default:
-		m.applyEvent(a, e, &out)
+		m.applyEvent(a, e, out)
 	}
-	return out
 }
 
 // Advance does what time alone does to the account until the instant t, t included.
@@ -74,6 +88,12 @@ func (m *Model) Advance(a *Account, t int64) Outcome {
 	var out Outcome
 	m.advance(a, t, &out)
 	return out
+}
+
+// AdvanceTo is to Advance what ApplyTo is to Apply.
+func (m *Model) AdvanceTo(out *Outcome, a *Account, t int64) {
+	out.reset()
+	m.advance(a, t, out)
 }
 
 func (m *Model) advance(a *Account, t int64, out *Outcome) {
@@ -109,30 +129,35 @@ func (m *Model) cross(a *Account, at int64, out *Outcome) {
 	defer m.lend(r)
 	m.read(since, a, a.Clock)
 	m.read(r, a, at)
-	out.add(m, a, m.move(a, r, m.decide(a, r, since), Cause{Kind: CauseDecay}))
+	f := out.folio()
+	out.add(m, a, m.move(a, r, m.decide(a, r, since), Cause{Kind: CauseDecay}, f), f)
 }
 
-func (o *Outcome) add(m *Model, a *Account, x Crossing) {
+func (o *Outcome) add(m *Model, a *Account, x Crossing, f *folio) {
 	if at, ok := m.Demotion(a); ok {
-		x.DemotesAt = &at
+		f.demotes = at
+		x.DemotesAt = &f.demotes
 	}
 	o.Crossings = append(o.Crossings, x)
 	o.Changed = true
 }
 
 // evaluate does the tier rules at the account's clock, where something happened.
-func (m *Model) evaluate(a *Account, cause func() Cause, out *Outcome) {
+func (m *Model) evaluate(a *Account, cause func(*folio) Cause, out *Outcome) {
 	r := m.borrow()
 	defer m.lend(r)
 	m.read(r, a, a.Clock)
 	if v := m.decide(a, r, nil); v.move {
-		out.add(m, a, m.move(a, r, v, cause()))
+		f := out.folio()
+		out.add(m, a, m.move(a, r, v, cause(f), f), f)
 	} else if m.falling(a) && m.allCooled(a) {
 		a.quiet.bound(r.total)
 	}
 }
 
-func because(kind CauseKind) func() Cause { return func() Cause { return Cause{Kind: kind} } }
+func because(kind CauseKind) func(*folio) Cause {
+	return func(*folio) Cause { return Cause{Kind: kind} }
+}
 
 // enter moves the clock to an input's time, after the crossings on the way.
 func (m *Model) enter(a *Account, t int64, out *Outcome) {
@@ -162,7 +187,7 @@ func (m *Model) applyEvent(a *Account, e *Event, out *Outcome) {
 	m.enter(a, e.Time, out)
 	matched = m.count(a, e, matched, out)
 	if !m.steady(a) {
-		m.evaluate(a, func() Cause { return m.causeOf(e, matched) }, out)
+		m.evaluate(a, func(f *folio) Cause { return m.causeOf(e, matched, f) }, out)
 	}
 }
 
@@ -179,7 +204,8 @@ func (m *Model) repeated(a *Account, e *Event, out *Outcome) bool {
 // surges of the groups it counts for. It returns the signals that counted it.
 func (m *Model) count(a *Account, e *Event, matched []int, out *Outcome) []int {
 	who := m.who(e.Contact)
-	multiplier := m.multiplier(e.Contact)
+	as := m.titled(e.Contact)
+	multiplier := m.multiplier(e.Contact, &as)
 	var positive, sooner bool
 	var gain float64 // at most what the total gains
 	var act *click   // where the event may be part of a burst
@@ -209,7 +235,7 @@ func (m *Model) count(a *Account, e *Event, matched []int, out *Outcome) []int {
 		act.count(s.number, x)
 	}
 	if positive && who != 0 {
-		role := m.role(e.Contact)
+		role := m.role(e.Contact, &as)
 		forgotten, lost := a.meet(who, role, e.Time)
 		if act == nil {
 			a.vouch(who, role, e.Time)
@@ -255,8 +281,8 @@ func (m *Model) who(c *Contact) uint64 {
 	return 0
 }
 
-func (m *Model) causeOf(e *Event, matched []int) Cause {
-	c := Cause{Kind: CauseEvent, ID: e.ID, Source: e.Source, Type: e.Type, Signals: []string{}}
+func (m *Model) causeOf(e *Event, matched []int, f *folio) Cause {
+	c := Cause{Kind: CauseEvent, ID: e.ID, Source: e.Source, Type: e.Type, Signals: f.names(len(matched))}
 	for _, i := range matched {
 		c.Signals = append(c.Signals, m.signals[i].name)
 	}
@@ -373,12 +399,13 @@ func (m *Model) rehome(a *Account, before *Model, out *Outcome) {
 		}
 	}
 	old := before.tiers[before.tier(a)]
-	x := m.move(a, &r, v, Cause{Kind: CauseModel})
+	f := out.folio()
+	x := m.move(a, &r, v, Cause{Kind: CauseModel}, f)
 	x.Up = m.tiers[v.to].min > old.min
 	x.MQA = m.tiers[v.to].mqa && !old.mqa
 	x.Threshold = nil
 	if v.to != m.last() {
 		x.Threshold = &m.tiers[v.to].min
 	}
-	out.add(m, a, x)
+	out.add(m, a, x, f)
 }

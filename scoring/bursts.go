@@ -64,7 +64,8 @@ func (m *Model) remember(a *Account, e *Event, who uint64, bursts uint64) *click
 	n := len(s.clicks)
 	s.clicks = slices.Grow(s.clicks, 1)[:n+1]
 	c := &s.clicks[n]
-	*c = click{at: e.Time, strength: e.Strength, role: m.role(e.Contact), rules: bursts, parts: c.parts[:0]}
+	as := m.titled(e.Contact)
+	*c = click{at: e.Time, strength: e.Strength, role: m.role(e.Contact, &as), rules: bursts, parts: c.parts[:0]}
 	return c
 }
 

@@ -190,7 +190,7 @@ func (m *Model) ofType(typ string) []int {
 func (c *compiler) signal(path string, s SignalSpec) signal {
 	out := signal{
 		name: s.Name, number: c.names.number(signalName(s.Name)),
-		points: c.finite(path+".points", s.Points), halfLife: s.HalfLife, oncePer: s.OncePer,
+		points: c.finite(path+".points", s.Points), halfLife: s.HalfLife, fades: FormatDuration(s.HalfLife), oncePer: s.OncePer,
 		limit: c.bound(path+".limit", s.Limit, math.Inf(1)), bySeniority: !s.IgnoreSeniority,
 	}
 	out.group = c.group(path+".group", s.Group)

@@ -27,7 +27,7 @@ func (miniConditions) Event(expr string) (func(*scoring.Event) scoring.Truth, er
 		return nil, err
 	}
 	if property, ok := strings.CutPrefix(c.name, "properties."); ok {
-		return func(e *scoring.Event) scoring.Truth { return c.holds(e.Properties[property]) }, nil
+		return func(e *scoring.Event) scoring.Truth { return c.holds(member(e.Properties, property)) }, nil
 	}
 	switch c.name {
 	case "strength":
@@ -103,4 +103,12 @@ func truth(b bool) scoring.Truth {
 		return scoring.True
 	}
 	return scoring.False
+}
+
+// member is the value of a name, nil where there is no object.
+func member(o scoring.Object, name string) any {
+	if o == nil {
+		return nil
+	}
+	return o.Get(name)
 }

@@ -54,20 +54,20 @@ type Crossing struct {
 // move carries out a verdict at the reading's instant: the crossing is stamped,
 // numbered and reported, but for DemotesAt, which Model.Apply and Model.Advance
 // fill in last.
-func (m *Model) move(a *Account, r *reading, v verdict, cause Cause) Crossing {
+func (m *Model) move(a *Account, r *reading, v verdict, cause Cause, f *folio) Crossing {
 	c := m.tier(a)
 	from, to := &m.tiers[c], &m.tiers[v.to]
 	name := m.tierName(a)
 	x := Crossing{
 		Seq: a.Seq + 1, At: r.at, From: name, To: to.name, Up: v.to < c, MQA: to.mqa && !from.mqa,
-		Score: r.score, Cause: cause, Receipt: m.receipt(a, r), Profile: a.profile, Model: m,
+		Score: r.score, Cause: cause, Receipt: m.receipt(a, r, f), Profile: a.profile, Model: m,
 	}
 	if v.byScore {
-		figure := to.min
+		f.threshold = to.min
 		if !x.Up {
-			figure = from.min - from.hysteresis
+			f.threshold = from.min - from.hysteresis
 		}
-		x.Threshold = &figure
+		x.Threshold = &f.threshold
 	}
 	m.shift(a, v.to, r.at)
 	return x

@@ -38,9 +38,8 @@ type Event struct {
 	Strength float64
 	// Contact is the person who acted, or nil.
 	Contact *Contact
-	// Properties is data.properties, or nil. Values are what encoding/json makes
-	// of JSON: string, float64, bool, nil, []any, map[string]any.
-	Properties map[string]any
+	// Properties is data.properties, or nil.
+	Properties Object
 
 	// Profile is set for KindProfile.
 	Profile *Profile
@@ -73,8 +72,8 @@ type Contact struct {
 	Title     string
 	Seniority string // overrides the title patterns when not empty
 	Role      string // overrides the title patterns when not empty
-	// Fields is data.contact as sent, for expressions.
-	Fields map[string]any
+	// Fields is data.contact as sent, for expressions, or nil.
+	Fields Object
 }
 
 // Profile is what is known of an account: the whole of it, replacing the one before.

@@ -243,9 +243,9 @@ type wireEvent struct {
 	Time    time.Time `json:"time"`
 	Subject string    `json:"subject"`
 	Data    *struct {
-		Contact    map[string]any `json:"contact"`
+		Contact    scoring.Map    `json:"contact"`
 		Strength   *float64       `json:"strength"`
-		Properties map[string]any `json:"properties"`
+		Properties scoring.Map    `json:"properties"`
 		Attributes map[string]any `json:"attributes"`
 	} `json:"data"`
 }

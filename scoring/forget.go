@@ -90,7 +90,7 @@ func (m *Model) end(a *Account, out *Outcome) {
 	if m.tier(a) != m.last() {
 		var r reading
 		m.read(&r, a, a.Clock)
-		x := m.move(a, &r, verdict{move: true, to: m.last()}, Cause{Kind: CauseErasure})
+		x := m.move(a, &r, verdict{move: true, to: m.last()}, Cause{Kind: CauseErasure}, out.folio())
 		out.Crossings = append(out.Crossings, x)
 	}
 	a.wipe()

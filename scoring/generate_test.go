@@ -334,7 +334,7 @@ func (d dice) event(spec scoring.Spec, id string) *scoring.Event {
 		e.Contact = d.contact()
 	}
 	if d.chance(0.6) {
-		e.Properties = map[string]any{"path": pick[any](d, "/pricing/eu", "/blog", "/pricing", 3.0)}
+		e.Properties = scoring.Map{"path": pick[any](d, "/pricing/eu", "/blog", "/pricing", 3.0)}
 	}
 	return e
 }

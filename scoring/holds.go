@@ -39,7 +39,8 @@ func (m *Model) withhold(a *Account, e *Event, who uint64, matched []int, out *O
 		act.match(m, matched)
 		return matched, act
 	}
-	multiplier, by := m.multiplier(e.Contact), uint64(0)
+	as := m.titled(e.Contact)
+	multiplier, by := m.multiplier(e.Contact, &as), uint64(0)
 	rest = matched[:0]
 	for _, i := range matched {
 		k := slices.IndexFunc(h.bySignal[i], func(r int) bool { return rules&(1<<r) != 0 })

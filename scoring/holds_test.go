@@ -167,7 +167,7 @@ func TestOutcomeSaysWhatIsHeld(t *testing.T) {
 	m.Open(&a)
 	do := func(id, typ, agent string, at int64) scoring.Outcome {
 		e := view(id, start+at, 1)
-		e.Type, e.Contact, e.Properties = typ, &scoring.Contact{ID: "c1"}, map[string]any{"agent": agent}
+		e.Type, e.Contact, e.Properties = typ, &scoring.Contact{ID: "c1"}, scoring.Map{"agent": agent}
 		return m.Apply(&a, e, start)
 	}
 	for i, step := range []struct {
@@ -199,7 +199,7 @@ func TestHoldsAreBounded(t *testing.T) {
 	forgotten := 0
 	for i := range 3000 {
 		e := view(fmt.Sprint(i), start+int64(i)*minute/8, 1)
-		e.Contact, e.Properties = &scoring.Contact{ID: fmt.Sprint("c", i/30%100)}, map[string]any{"agent": "scanner"}
+		e.Contact, e.Properties = &scoring.Contact{ID: fmt.Sprint("c", i/30%100)}, scoring.Map{"agent": "scanner"}
 		if i%3 == 0 {
 			e.Type = "web.click"
 		}
@@ -218,8 +218,8 @@ func TestHoldingAllocatesNothing(t *testing.T) {
 	m := compile(t, holding())[0]
 	var a scoring.Account
 	m.Open(&a)
-	n, agent := 0, map[string]any{"agent": "scanner"}
-	human := map[string]any{"agent": "browser"}
+	n, agent := 0, scoring.Map{"agent": "scanner"}
+	human := scoring.Map{"agent": "browser"}
 	e := view("", start, 1)
 	e.Contact = &scoring.Contact{ID: "c1"}
 	ids := make([]string, 4096)

@@ -99,7 +99,7 @@ func (m *Model) Merge(a *Account, x Merging) Outcome {
 	if a.Begun && m.tier(a) != m.last() {
 		var r reading
 		m.read(&r, a, a.Clock)
-		out.Crossings = append(out.Crossings, m.move(a, &r, verdict{move: true, to: m.last()}, left.estate.cause))
+		out.Crossings = append(out.Crossings, m.move(a, &r, verdict{move: true, to: m.last()}, left.estate.cause, out.folio()))
 	}
 	left.Seq = a.Seq // time alone may have moved it too
 	out.Changed, out.ProfileChanged = true, a.profile != nil
@@ -175,7 +175,7 @@ func (m *Model) Absorb(a *Account, s *Estate) Outcome {
 	m.inherit(a, &s.account, &out)
 	a.take(s)
 	a.quiet.stir()
-	m.evaluate(a, func() Cause { return s.cause }, &out)
+	m.evaluate(a, func(*folio) Cause { return s.cause }, &out)
 	return out
 }
 

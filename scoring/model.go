@@ -89,6 +89,7 @@ type signal struct {
 	fields      bool               // where may read Contact.Fields
 	points      float64
 	halfLife    int64
+	fades       string // halfLife as receipts say it
 	limit       float64
 	oncePer     int64
 	bySeniority bool
@@ -248,15 +249,26 @@ func (m *Model) Matches(e *Event) bool {
 	return len(m.matches(buf[:0], e)) > 0
 }
 
+// titled is what the contact's title says where the contact itself does not say it.
+func (m *Model) titled(c *Contact) titled {
+	if c == nil || c.Seniority != "" && c.Role != "" {
+		return titled{}
+	}
+	return m.labels(c.Title)
+}
+
 // multiplier is the seniority's multiplier of the event's contact, 1 without one.
-func (m *Model) multiplier(c *Contact) float64 {
-	if c == nil {
+func (m *Model) multiplier(c *Contact, t *titled) float64 {
+	switch {
+	case c == nil:
 		return 1
+	case c.Seniority == "":
+		return t.multiplier
 	}
-	label := c.Seniority
-	if label == "" {
-		label = m.labels(c.Title).seniority
-	}
+	return m.multiplierOf(c.Seniority)
+}
+
+func (m *Model) multiplierOf(label string) float64 {
 	if x, ok := m.spec.Contacts.Multipliers[label]; ok {
 		return x
 	}
@@ -264,11 +276,11 @@ func (m *Model) multiplier(c *Contact) float64 {
 }
 
 // role is the contact's part in a purchase.
-func (m *Model) role(c *Contact) string {
+func (m *Model) role(c *Contact, t *titled) string {
 	if c.Role != "" {
 		return m.names.role(c.Role)
 	}
-	return m.labels(c.Title).role
+	return t.role
 }
 
 // standing is what a profile alone decides: the fit and the side of the ICP.

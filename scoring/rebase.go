@@ -20,20 +20,21 @@ func (m *Model) Rebase(a *Account, seq uint64, tier string, t int64) Outcome {
 	}
 	a.Seq++
 	out.Changed = before != a.Seq
-	out.add(m, a, m.correction(a, tier, t))
+	f := out.folio()
+	out.add(m, a, m.correction(a, tier, t, f), f)
 	return out
 }
 
 // correction is the crossing from the tier that subscribers believe in to the true
 // one.
-func (m *Model) correction(a *Account, from string, t int64) Crossing {
+func (m *Model) correction(a *Account, from string, t int64, f *folio) Crossing {
 	r := m.borrow()
 	defer m.lend(r)
 	m.read(r, a, t)
 	to := &m.tiers[m.tier(a)]
 	x := Crossing{
 		Seq: a.Seq, At: t, From: from, To: to.name, MQA: to.mqa, Score: r.score,
-		Cause: Cause{Kind: CauseRebuild}, Receipt: m.receipt(a, r), Profile: a.profile, Model: m,
+		Cause: Cause{Kind: CauseRebuild}, Receipt: m.receipt(a, r, f), Profile: a.profile, Model: m,
 	}
 	// A tier that this model does not have counts as the last.
 	old := m.last()

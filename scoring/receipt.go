@@ -1,9 +1,6 @@
 package scoring
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // Receipt is the arithmetic behind a score at an instant. Its parts add up:
 // fit + groups + committee + surges + adjustment = score, and within a group the
@@ -84,18 +81,21 @@ type ICPReceipt struct {
 func (m *Model) Receipt(a *Account, t int64) Receipt {
 	var r reading
 	m.read(&r, a, m.since(a, t))
-	return m.receipt(a, &r)
+	return m.receipt(a, &r, new(folio))
 }
 
-func (m *Model) receipt(a *Account, r *reading) Receipt {
+func (m *Model) receipt(a *Account, r *reading, f *folio) Receipt {
+	f.groups, f.surges = room(f.groups, len(m.groups)), room(f.surges, len(m.surges))
+	// No line without a sum.
+	f.signals = room(f.signals, min(len(m.signals), len(a.sums)+len(a.held)))
 	out := Receipt{
-		Score: r.score, Fit: m.fitReceipt(a), Groups: []GroupReceipt{}, Surges: []SurgeReceipt{},
-		Committee:  CommitteeReceipt{Points: r.k, People: r.people, Roles: sorted(r.roles)},
-		ICP:        ICPReceipt{Inside: a.standing.inside, Unmet: append([]string{}, a.standing.unmet...)},
+		Score: r.score, Fit: m.fitReceipt(a, f), Groups: f.groups, Surges: f.surges,
+		Committee:  CommitteeReceipt{Points: r.k, People: r.people, Roles: f.sorted(r.roles)},
+		ICP:        ICPReceipt{Inside: a.standing.inside, Unmet: f.copied(a.standing.unmet)},
 		Adjustment: r.score - r.total,
 	}
 	for g := range m.groups {
-		out.Groups = append(out.Groups, m.groupReceipt(a, g, r))
+		out.Groups = append(out.Groups, m.groupReceipt(a, g, r, f))
 	}
 	for i, on := range r.surges {
 		if s := &m.surges[i]; on {
@@ -109,9 +109,10 @@ func (m *Model) receipt(a *Account, r *reading) Receipt {
 	return out
 }
 
-func (m *Model) fitReceipt(a *Account) FitReceipt {
+func (m *Model) fitReceipt(a *Account, f *folio) FitReceipt {
 	s := a.standing
-	out := FitReceipt{Points: s.fit, Sum: s.sum, Rules: []RuleReceipt{}}
+	f.rules = room(f.rules, len(s.held))
+	out := FitReceipt{Points: s.fit, Sum: s.sum, Rules: f.rules}
 	for _, i := range s.held {
 		out.Rules = append(out.Rules, RuleReceipt{m.fit[i].name, m.fit[i].points})
 	}
@@ -121,9 +122,9 @@ func (m *Model) fitReceipt(a *Account) FitReceipt {
 	return out
 }
 
-func (m *Model) groupReceipt(a *Account, g int, r *reading) GroupReceipt {
-	group := &m.groups[g]
-	out := GroupReceipt{Name: group.name, Points: r.points[g], Sum: r.raw[g], Signals: []SignalReceipt{}}
+func (m *Model) groupReceipt(a *Account, g int, r *reading, f *folio) GroupReceipt {
+	group, first := &m.groups[g], len(f.signals)
+	out := GroupReceipt{Name: group.name, Points: r.points[g], Sum: r.raw[g]}
 	if r.raw[g] > group.cap {
 		out.Cap = &group.cap
 	}
@@ -138,7 +139,7 @@ func (m *Model) groupReceipt(a *Account, g int, r *reading) GroupReceipt {
 		}
 		line := SignalReceipt{
 			Name: s.name, Points: float64(s.points * math.Min(r.x[i], s.limit)), Intensity: r.x[i],
-			Weight: s.points, HalfLife: FormatDuration(s.halfLife), Held: held,
+			Weight: s.points, HalfLife: s.fades, Held: held,
 		}
 		if held != 0 {
 			line.HeldPoints = float64(s.points*math.Min(r.x[i]+held, s.limit)) - line.Points
@@ -146,14 +147,8 @@ func (m *Model) groupReceipt(a *Account, g int, r *reading) GroupReceipt {
 		if !math.IsInf(s.limit, 0) {
 			line.Limit = &s.limit
 		}
-		out.Signals = append(out.Signals, line)
+		f.signals = append(f.signals, line)
 	}
-	return out
-}
-
-// sorted is a copy in order, never nil.
-func sorted(names []string) []string {
-	out := append([]string{}, names...)
-	slices.Sort(out)
+	out.Signals = f.signals[first:len(f.signals):len(f.signals)]
 	return out
 }

@@ -17,7 +17,10 @@ type titles struct {
 }
 
 // titled are the labels of one title.
-type titled struct{ seniority, role string }
+type titled struct {
+	role       string
+	multiplier float64 // of the seniority
+}
 
 // mostTitles bounds the memory of titles; beyond it, it begins anew.
 const mostTitles = 1 << 14
@@ -25,7 +28,7 @@ const mostTitles = 1 << 14
 // labels are what the patterns make of a title.
 func (m *Model) labels(title string) titled {
 	if title == "" { // whatever a pattern would match
-		return titled{unknownLabel, unknownLabel}
+		return titled{unknownLabel, m.multiplierOf(unknownLabel)}
 	}
 	if settled := m.titles.settled.Load(); settled != nil {
 		if found, ok := (*settled)[title]; ok {
@@ -42,7 +45,7 @@ func (t *titles) learn(title string, m *Model) titled {
 	found, ok := t.known[title]
 	if !ok {
 		lower := strings.ToLower(title)
-		found = titled{firstMatch(m.seniority, lower), firstMatch(m.roles, lower)}
+		found = titled{firstMatch(m.roles, lower), m.multiplierOf(firstMatch(m.seniority, lower))}
 		if t.known == nil || len(t.known) >= mostTitles {
 			t.known = map[string]titled{}
 		}

@@ -14,10 +14,11 @@ func TestTitlesKeepTheirLabels(t *testing.T) {
 		titles:    &titles{},
 		seniority: []pattern{{regexp.MustCompile(`\bvp\b`), "vp"}},
 		roles:     []pattern{{regexp.MustCompile(`sales`), "champion"}},
+		spec:      Spec{Contacts: ContactsSpec{Multipliers: map[string]float64{"vp": 1.5}}}, unknownMultiplier: 0.5,
 	}
 	for n := range 3 * mostTitles {
 		for title, want := range map[string]titled{
-			"VP Sales": {"vp", "champion"}, "VP " + strconv.Itoa(n): {"vp", unknownLabel}, "sales " + strconv.Itoa(n/2): {unknownLabel, "champion"},
+			"VP Sales": {"champion", 1.5}, "VP " + strconv.Itoa(n): {unknownLabel, 1.5}, "sales " + strconv.Itoa(n/2): {"champion", 0.5},
 		} {
 			if got := m.labels(title); got != want {
 				t.Fatalf("%d, %s: got %v, want %v", n, title, got, want)

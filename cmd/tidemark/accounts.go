@@ -28,11 +28,20 @@ func (f *accountFlags) instant() (*time.Time, error) {
 	if f.At == "" {
 		return nil, nil //nolint:nilnil // not given, and nothing went wrong
 	}
-	at, err := time.Parse(time.RFC3339Nano, f.At)
+	at, err := parseInstant("--at", f.At)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("--at: %q is not an RFC 3339 instant such as 2026-12-31T00:00:00Z", f.At)}
+		return nil, err
 	}
 	return &at, nil
+}
+
+// parseInstant reads an instant that a flag gives.
+func parseInstant(flag, text string) (time.Time, error) {
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		err = usageError{fmt.Errorf("%s: %q is not an RFC 3339 instant such as 2026-12-31T00:00:00Z", flag, text)}
+	}
+	return at, err
 }
 
 type accountsGetCmd struct {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -44,11 +43,11 @@ type backtestSide struct {
 
 // Run scores a history under one model or two and reports.
 func (c *backtestCmd) Run(s *streams) error {
-	until, err := time.Parse(time.RFC3339Nano, c.Until)
+	until, err := parseInstant("--until", c.Until)
 	if err != nil {
-		return usageError{fmt.Errorf("--until: %q is not an RFC 3339 instant such as 2026-12-31T00:00:00Z", c.Until)}
+		return err
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(batchGC(s.environ))) // set now, put back at the end
+	defer collectAt(s.environ, batchGC)()
 	j := scoreJob{streams: s, cmd: &scoreCmd{Events: c.Events, Profiles: c.Profiles, DeadLetters: c.DeadLetters}}
 	defer j.close()
 	files := []string{c.Model}
@@ -105,8 +104,19 @@ func newBacktestSide(j *scoreJob, file string, until time.Time) (*backtestSide, 
 
 // feed reads the files once, for all sides.
 func feed(j *scoreJob, sides []*backtestSide) error {
-	if err := j.openLetters(); err != nil {
-		return err
+	profile := func(e *scoring.Event) {
+		for _, side := range sides {
+			side.runner.Profile(e)
+		}
+	}
+	take := func(in offline.Input) error {
+		var first error
+		for _, side := range sides {
+			if err := side.runner.Event(in.Event); err != nil && first == nil {
+				first = err
+			}
+		}
+		return first
 	}
 	flush := func() error {
 		for _, side := range sides {
@@ -116,32 +126,10 @@ func feed(j *scoreJob, sides []*backtestSide) error {
 		}
 		return nil
 	}
-	if j.cmd.Profiles != "" {
-		err := j.lines(j.cmd.Profiles, func(in offline.Input) error {
-			e := in.Event
-			if e.Kind != scoring.KindProfile && e.Kind != scoring.KindTombstone {
-				return usageError{fmt.Errorf("--profiles: an event of type %q: only account.profile belongs there", e.Type)}
-			}
-			for _, side := range sides {
-				own := *e
-				side.runner.Profile(&own)
-			}
-			return nil
-		}, flush)
-		if err != nil {
-			return err
-		}
+	if err := j.openLetters(); err != nil {
+		return err
 	}
-	err := j.lines(j.cmd.Events, func(in offline.Input) error {
-		var first error
-		for _, side := range sides {
-			if err := side.runner.Event(in.Event); err != nil && first == nil {
-				first = err
-			}
-		}
-		return first
-	}, flush)
-	return errors.Join(err, j.closeLetters())
+	return errors.Join(j.feed(profile, take, flush), j.closeLetters())
 }
 
 func (b *backtestSide) report(until int64) (*backtest.Report, error) {

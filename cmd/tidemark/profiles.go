@@ -69,11 +69,7 @@ func (c *profilesImportCmd) Run(s *streams) error {
 // at is when the file was true.
 func (c *profilesImportCmd) at(file *os.File) (time.Time, error) {
 	if c.Time != "" {
-		at, err := time.Parse(time.RFC3339Nano, c.Time)
-		if err != nil {
-			return at, usageError{fmt.Errorf("--time: %q is not an RFC 3339 instant such as 2026-11-01T00:00:00Z", c.Time)}
-		}
-		return at, nil
+		return parseInstant("--time", c.Time)
 	}
 	info, err := file.Stat()
 	if err != nil {

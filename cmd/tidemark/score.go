@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -39,9 +36,9 @@ const maxLine = 64 << 20
 
 // Run scores a history from files.
 func (c *scoreCmd) Run(s *streams) error {
-	until, err := time.Parse(time.RFC3339Nano, c.Until)
+	until, err := parseInstant("--until", c.Until)
 	if err != nil {
-		return usageError{fmt.Errorf("--until: %q is not an RFC 3339 instant such as 2026-12-31T00:00:00Z", c.Until)}
+		return err
 	}
 	m, _, err := openModel(c.Model)
 	if err != nil {
@@ -52,7 +49,7 @@ func (c *scoreCmd) Run(s *streams) error {
 		return usageError{fmt.Errorf("--forget-after: %w", err)}
 	}
 	m.ForgetAfter(time.Duration(forget).Milliseconds())
-	defer debug.SetGCPercent(debug.SetGCPercent(batchGC(s.environ))) // set now, put back at the end
+	defer collectAt(s.environ, batchGC)()
 	j := scoreJob{streams: s, cmd: c, decoder: codec.New(codec.Rules{Reads: m.Reads})}
 	defer j.close()
 	spool, err := j.temporary()
@@ -61,19 +58,6 @@ func (c *scoreCmd) Run(s *streams) error {
 	}
 	j.runner = offline.New(m, until.UnixMilli(), codec.ChangeEncoder{Namespace: c.Namespace}, spool)
 	return j.run()
-}
-
-// batchGC is how much garbage a batch job lets lie for each byte in use, in percent:
-// collecting took a third of its time at Go's usual 100. GOGC is heard as ever.
-func batchGC(environ []string) int {
-	for _, v := range environ {
-		if text, ok := strings.CutPrefix(v, "GOGC="); ok {
-			if n, err := strconv.Atoi(text); err == nil {
-				return n
-			}
-		}
-	}
-	return 400
 }
 
 // scoreJob is one run of `score` with the files it has open.
@@ -109,23 +93,28 @@ func (j *scoreJob) run() error {
 	if err := j.openLetters(); err != nil {
 		return err
 	}
+	if err := j.feed(j.runner.Profile, j.runner.Take, j.runner.Flush); err != nil {
+		return err
+	}
+	return j.finish()
+}
+
+// feed reads the profiles and then the events. What was taken is good until flush returns.
+func (j *scoreJob) feed(profile func(*scoring.Event), take func(offline.Input) error, flush func() error) error {
 	if j.cmd.Profiles != "" {
 		err := j.lines(j.cmd.Profiles, func(in offline.Input) error {
 			e := in.Event
 			if e.Kind != scoring.KindProfile && e.Kind != scoring.KindTombstone {
 				return usageError{fmt.Errorf("--profiles: an event of type %q: only account.profile belongs there", e.Type)}
 			}
-			j.runner.Profile(e)
+			profile(e)
 			return nil
-		}, j.runner.Flush)
+		}, flush)
 		if err != nil {
 			return err
 		}
 	}
-	if err := j.lines(j.cmd.Events, j.runner.Take, j.runner.Flush); err != nil {
-		return err
-	}
-	return j.finish()
+	return j.lines(j.cmd.Events, take, flush)
 }
 
 func (j *scoreJob) openLetters() error {
@@ -135,7 +124,7 @@ func (j *scoreJob) openLetters() error {
 }
 
 // lines decodes a file line by line. A line that can't be used is reported and
-// left out. What was taken is good until flush returns.
+// left out.
 func (j *scoreJob) lines(path string, take func(offline.Input) error, flush func() error) error {
 	in, size, err := j.open(path)
 	if err != nil {

@@ -20,6 +20,7 @@ func (c *serveCmd) Run(s *streams) (err error) {
 	if err != nil {
 		return err
 	}
+	defer collectAt(s.environ, serveGC)()
 	if c.CPUProfile != "" {
 		stop, err := startCPUProfile(c.CPUProfile)
 		if err != nil {

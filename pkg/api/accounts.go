@@ -161,18 +161,7 @@ func (a *accounts) list(w http.ResponseWriter, r *http.Request) {
 		}
 		return true, err
 	})
-	if err != nil {
-		writeProblem(w, http.StatusBadRequest, err.Error())
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
-	defer cancel()
-	page, err := a.accounts.List(ctx, q)
-	if err != nil {
-		a.fail(w, err)
-		return
-	}
-	writeJSON(w, page)
+	answer(w, r, err, a.fail, func(ctx context.Context) (any, error) { return a.accounts.List(ctx, q) })
 }
 
 func (a *accounts) get(w http.ResponseWriter, r *http.Request) {
@@ -192,18 +181,7 @@ func (a *accounts) get(w http.ResponseWriter, r *http.Request) {
 		}
 		return true, err
 	})
-	if err != nil {
-		writeProblem(w, http.StatusBadRequest, err.Error())
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
-	defer cancel()
-	found, err := a.accounts.Get(ctx, q)
-	if err != nil {
-		a.fail(w, err)
-		return
-	}
-	writeJSON(w, found)
+	answer(w, r, err, a.fail, func(ctx context.Context) (any, error) { return a.accounts.Get(ctx, q) })
 }
 
 // fail answers with what went wrong: the request's own faults in its words, the

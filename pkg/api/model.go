@@ -40,17 +40,8 @@ type ModelTier struct {
 func ModelRoom(from Models, access Access, log zerolog.Logger) *Room {
 	log = log.With().Str("component", "api").Logger()
 	return newRoom(ModelPath, access, Route{http.MethodGet, ModelPath, func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
-		defer cancel()
-		if err := eachParameter(r, "none", func(string, string) (bool, error) { return false, nil }); err != nil {
-			writeProblem(w, http.StatusBadRequest, err.Error())
-			return
-		}
-		m, err := from.Model(ctx)
-		if err != nil {
-			unanswered(w, log, err, "the store cannot be read; try again")
-			return
-		}
-		writeJSON(w, m)
+		err := eachParameter(r, "none", func(string, string) (bool, error) { return false, nil })
+		fail := func(w http.ResponseWriter, err error) { unanswered(w, log, err, "the store cannot be read; try again") }
+		answer(w, r, err, fail, func(ctx context.Context) (any, error) { return from.Model(ctx) })
 	}})
 }

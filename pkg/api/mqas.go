@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -25,9 +24,6 @@ type Desk interface {
 
 // MQAsPath is where MQAs are served, it and all below it.
 const MQAsPath = "/api/v1/mqas"
-
-// requestTimeout bounds a request that waits for the store.
-const requestTimeout = 10 * time.Second
 
 type mqas struct {
 	desk Desk
@@ -51,18 +47,10 @@ func MQAs(d Desk, access Access, log zerolog.Logger) *Room {
 
 func (m *mqas) list(w http.ResponseWriter, r *http.Request) {
 	f, err := filterOf(r)
-	if err != nil {
-		writeProblem(w, http.StatusBadRequest, err.Error())
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
-	defer cancel()
-	found, err := m.desk.List(ctx, f)
-	if err != nil {
-		m.fail(w, err)
-		return
-	}
-	writeJSON(w, map[string]any{"mqas": found})
+	answer(w, r, err, m.fail, func(ctx context.Context) (any, error) {
+		found, err := m.desk.List(ctx, f)
+		return map[string]any{"mqas": found}, err
+	})
 }
 
 func filterOf(r *http.Request) (f desk.Filter, err error) {
@@ -110,18 +98,7 @@ func (m *mqas) do(w http.ResponseWriter, r *http.Request) {
 	if err == nil && len(key) > mostKey {
 		err = fmt.Errorf("Idempotency-Key: has %d bytes, at most %d are kept", len(key), mostKey)
 	}
-	if err != nil {
-		writeProblem(w, http.StatusBadRequest, err.Error())
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
-	defer cancel()
-	view, err := m.desk.Do(ctx, c, key)
-	if err != nil {
-		m.fail(w, err)
-		return
-	}
-	writeJSON(w, view)
+	answer(w, r, err, m.fail, func(ctx context.Context) (any, error) { return m.desk.Do(ctx, c, key) })
 }
 
 func commandOf(r *http.Request) (c route.Command, err error) {

@@ -2,8 +2,10 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
+	"time"
 )
 
 // Problem is what went wrong, as RFC 9457 has it. Its type is about:blank: the title
@@ -13,6 +15,26 @@ type Problem struct {
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail"`
+}
+
+// requestTimeout bounds a request that waits for the store.
+const requestTimeout = 10 * time.Second
+
+// answer asks and writes what was found; fault is what is wrong with the request, and fail
+// says what went wrong with the asking.
+func answer(w http.ResponseWriter, r *http.Request, fault error, fail func(http.ResponseWriter, error), ask func(context.Context) (any, error)) {
+	if fault != nil {
+		writeProblem(w, http.StatusBadRequest, fault.Error())
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+	defer cancel()
+	found, err := ask(ctx)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, found)
 }
 
 func writeProblem(w http.ResponseWriter, status int, detail string) {

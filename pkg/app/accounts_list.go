@@ -45,20 +45,22 @@ func (c cursor) format() string {
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
+// errCursor is for what is no cursor of ours, or none of the store's.
+var errCursor = &api.QueryError{Name: "cursor", Why: "is not one that a page gave out (next_cursor): leave it out to begin anew"}
+
 // parseCursor reads a cursor of a listing of the tier.
 func parseCursor(text, tier string, shards int) (c cursor, err error) {
-	unknown := &api.QueryError{Name: "cursor", Why: "is not one that a page gave out (next_cursor): leave it out to begin anew"}
 	if text == "" {
 		return cursor{Tier: tier}, nil
 	}
 	plain, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
-		return c, unknown
+		return c, errCursor
 	}
 	d := json.NewDecoder(strings.NewReader(string(plain)))
 	d.DisallowUnknownFields()
 	if d.Decode(&c) != nil || c.Shard < 0 || c.Shard >= shards {
-		return c, unknown
+		return c, errCursor
 	}
 	if c.Tier != tier {
 		return c, &api.QueryError{Name: "cursor", Why: fmt.Sprintf("is of a listing with tier %q, and tier is %q: keep to one, or leave the cursor out", c.Tier, tier)}
@@ -145,7 +147,7 @@ func (p *page) ofTier(ctx context.Context, c cursor) error {
 	for {
 		names, next, err := p.store.AccountsByTier(ctx, c.Tier, c.Store, p.query.Limit)
 		if errors.Is(err, store.ErrCursor) {
-			return &api.QueryError{Name: "cursor", Why: "is not one that a page gave out (next_cursor): leave it out to begin anew"}
+			return errCursor
 		}
 		if err != nil {
 			return err

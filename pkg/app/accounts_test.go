@@ -14,7 +14,6 @@ import (
 
 	"tidemark/pkg/api"
 	"tidemark/streams/codec"
-	"tidemark/streams/conn"
 	"tidemark/streams/sink"
 )
 
@@ -41,16 +40,7 @@ func asked(t *testing.T) (*deployment, *Accounts) {
 	}
 	stop := d.serve(d.cfg)
 	t.Cleanup(func() { ends(t, stop) })
-	kafka, err := KafkaConfig(d.cfg, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	transport, err := conn.NewTransport(kafka)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(transport.Close)
-	a, err := newAccounts(d.cfg, d.store, transport, d.now.Load, zerolog.Nop())
+	a, err := newAccounts(d.cfg, d.store, d.transport(), d.now.Load, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

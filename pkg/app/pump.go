@@ -69,6 +69,7 @@ type pump struct {
 	batch      int           // most inputs of a round
 	checkpoint time.Duration // between checkpoints
 	look       time.Duration // longest time between two looks at what is due
+	quiet      time.Duration // the same while nothing waits; 0: as ever
 
 	// began and went, if not nil, are told of each assignment and each round.
 	began func(from map[engine.Partition]int64, bounds map[engine.Partition]engine.Bounds)
@@ -77,6 +78,7 @@ type pump struct {
 	inputs  []engine.Input  // memory of a round's, used again
 	buried  map[place]bool  // records whose dead letters are written, but not stored past
 	held    bool            // inputs wait for other instances to come closer
+	rests   bool            // nothing waits, see atRest
 	rewound bool            // the store was found set back; not reconciled yet
 	reapAt  time.Time       // when idle accounts are looked for next
 	live    time.Time       // when the latest live event came
@@ -224,6 +226,7 @@ func (p *pump) begin(ctx, work context.Context, session *source.Session) error {
 // rounds runs until the session or reading ends. A round once begun is finished.
 func (p *pump) rounds(reading, work context.Context, session *source.Session) error {
 	marked, looked := time.Now(), time.Now()
+	p.rests = false
 	for reading.Err() == nil {
 		limit := p.tide.limit()
 		batch, err := session.Next(reading, source.Want{Max: p.batch, Deadline: p.deadline(), NotAfter: limit})
@@ -237,6 +240,7 @@ func (p *pump) rounds(reading, work context.Context, session *source.Session) er
 		if err := p.round(work, session, batch); err != nil {
 			return err
 		}
+		p.rests = p.quiet > 0 && p.atRest(batch.Marks)
 		if err := p.rescore.step(work, len(batch.Inputs) > 0); err != nil {
 			return err
 		}
@@ -296,6 +300,9 @@ const heldLook = 20 * time.Millisecond
 func (p *pump) pace() time.Duration {
 	if p.held || p.fences.waits() {
 		return heldLook
+	}
+	if p.rests {
+		return p.quiet
 	}
 	return p.look
 }

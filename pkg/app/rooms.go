@@ -2,6 +2,9 @@ package app
 
 import (
 	"context"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"tidemark/pkg/api"
 	"tidemark/pkg/live"
@@ -31,6 +34,10 @@ func (s *service) openAPI() error {
 		return err
 	}
 	s.streams = live.New(live.Config{Log: changes}, s.log)
+	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tidemark_stream_listeners",
+		Help: fmt.Sprintf("Who listens to this instance's stream of tier changes; %d at most.", live.DefaultListeners),
+	}, func() float64 { return float64(s.streams.Listeners()) }))
 	s.web.Room(api.StreamRoom(s.streams, access, s.log))
 	s.web.Whole()
 	return nil

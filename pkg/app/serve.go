@@ -352,6 +352,9 @@ func (s *service) openSource() error {
 		batch:  s.cfg.Engine.MaxBatch, checkpoint: s.cfg.Engine.CheckpointInterval, look: lookPeriod,
 		went: s.tracer.stored(s.fresh.stored),
 	}
+	if s.opts.Now == nil { // a time-lapse is over a day of accounts' time in a second
+		s.pump.quiet = quietPeriod
+	}
 	s.pump.rescore = newRescorer(s.engine, s.store, s.registry, s.log)
 	if s.cfg.Events.Forget() > 0 {
 		s.pump.scan = s.store

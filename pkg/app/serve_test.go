@@ -50,19 +50,25 @@ func deploy(t *testing.T) *deployment {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.store.Close() }) //nolint:errcheck // only read from
-	kafka, err := KafkaConfig(d.cfg, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	transport, err := conn.NewTransport(kafka)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(transport.Close)
-	if d.sink, err = sink.New(sink.Config{Transport: transport}, zerolog.Nop()); err != nil {
+	if d.sink, err = sink.New(sink.Config{Transport: d.transport()}, zerolog.Nop()); err != nil {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// transport connects to the deployment's Kafka until the test ends.
+func (d *deployment) transport() *conn.Transport {
+	d.t.Helper()
+	kafka, err := KafkaConfig(d.cfg, nil)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	transport, err := conn.NewTransport(kafka)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(transport.Close)
+	return transport
 }
 
 // model writes a model of two tiers whose upper one begins at min.

@@ -41,8 +41,8 @@ func (s *state) share() (mine, all int) {
 	return s.mine, s.all
 }
 
-// progressed notes that a round has ended. One does several times a second, events
-// or not.
+// progressed notes that a round has ended. One does every second at least,
+// events or not.
 func (s *state) progressed() {
 	s.mu.Lock()
 	s.last = time.Now()
@@ -54,7 +54,7 @@ func (s *state) register(r prometheus.Registerer) {
 	s.last = time.Now()
 	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "tidemark_last_round_timestamp_seconds",
-		Help: "When this instance last stored all that it had in hand: several times a second, events or not, unless Redis or the dead-letter topic stands.",
+		Help: "When this instance last stored all that it had in hand: every second at least, events or not, unless Redis or the dead-letter topic stands.",
 	}, func() float64 {
 		s.mu.Lock()
 		defer s.mu.Unlock()

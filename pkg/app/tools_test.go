@@ -10,7 +10,6 @@ import (
 
 	"tidemark/pkg/engine"
 	"tidemark/pkg/store/memory"
-	"tidemark/scoring"
 	"tidemark/streams/codec"
 )
 
@@ -23,6 +22,12 @@ func withCancel(t *testing.T) (context.Context, context.CancelFunc) {
 // heldBack is a pump with an account that was due an hour ago, by a watermark
 // that another instance holds back.
 func heldBack(t *testing.T) *pump {
+	t.Helper()
+	return pumpDue(t, -time.Hour)
+}
+
+// pumpDue is a pump with an account that is due so much later.
+func pumpDue(t *testing.T, later time.Duration) *pump {
 	t.Helper()
 	file, err := ReadModel("")
 	if err != nil {
@@ -39,7 +44,7 @@ func heldBack(t *testing.T) *pump {
 		t.Fatal(err)
 	}
 	now := time.Now().UnixMilli()
-	step := engine.Step{Writes: []engine.Write{{Account: "acme.example", State: []byte{0}, Due: now - scoring.Hour}}}
+	step := engine.Step{Writes: []engine.Write{{Account: "acme.example", State: []byte{0}, Due: now + later.Milliseconds()}}}
 	if out := s.Commit(t.Context(), []engine.Step{step}); out[0].Result != engine.OK {
 		t.Fatalf("got %+v", out[0])
 	}

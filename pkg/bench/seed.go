@@ -168,7 +168,7 @@ func (noAliases) Release(context.Context, string, []string) error              {
 // quietAccount is an account of the population, as seeded: its last event was minutes
 // before the given instant, and it stands in the best tier for days.
 func quietAccount(before time.Time) seeded {
-	properties := map[string]any{"path": paths[0], "campaign": campaigns[0]}
+	properties := scoring.Map{"path": paths[0], "campaign": campaigns[0]}
 	return func(template int) []*scoring.Event {
 		events := make([]*scoring.Event, len(population))
 		for i, s := range population {

@@ -24,7 +24,7 @@ func (t *touched) add(e *entry) {
 func (l *lane) apply(ctx context.Context, s *shard, r *Round) (*work, error) {
 	w := &work{shard: s, step: Step{Shard: s.number}}
 	if s.found == nil {
-		if err := l.gather(ctx, []*shard{s}); err != nil {
+		if err := l.e.gather(ctx, []*shard{s}); err != nil {
 			return nil, err
 		}
 	}
@@ -33,7 +33,10 @@ func (l *lane) apply(ctx context.Context, s *shard, r *Round) (*work, error) {
 		return w, err
 	}
 	w.step.Writes = l.lend(len(entries))
-	for _, e := range entries {
+	for i, e := range entries {
+		if i%ahead == 0 {
+			l.touch(entries[i:min(i+ahead, len(entries))], s.unseen)
+		}
 		if err := l.applyTo(ctx, w, e, s.unseen); err != nil {
 			return nil, err
 		}
@@ -41,6 +44,34 @@ func (l *lane) apply(ctx context.Context, s *shard, r *Round) (*work, error) {
 	w.inOrder()
 	w.step.Moves = s.moves(s.unseen, l.published(s, r))
 	return w, nil
+}
+
+// ahead is how many accounts are touched before the first of them is scored.
+const ahead = 8
+
+// touch reads a little of accounts at rest and of their inputs, which lie all over memory:
+// the processor fetches what is asked for in a row at the same time, where scoring one
+// after the other it would wait for each.
+func (l *lane) touch(entries []*entry, inputs []*Input) {
+	for _, e := range entries {
+		if n := len(e.state); n > 0 {
+			l.glance += e.state[0] + e.state[n-1]
+		}
+		for i := e.first; i != 0; i = l.next[i-1] {
+			l.glance += byte(inputs[i-1].Event.Kind)
+		}
+	}
+	for _, e := range entries {
+		for i := e.first; i != 0; i = l.next[i-1] {
+			ev := inputs[i-1].Event
+			if l.glance += byte(ev.Arrived); ev.ID != "" {
+				l.glance += ev.ID[0]
+			}
+			if ev.Contact != nil {
+				l.glance += byte(len(ev.Contact.Role))
+			}
+		}
+	}
 }
 
 // inOrder puts messages into the order of the inputs that they came with.
@@ -202,7 +233,8 @@ func (l *lane) applyOne(ctx context.Context, w *work, t *touched, e *entry, in *
 	if ev.Kind == scoring.KindProfile || ev.Kind == scoring.KindTombstone {
 		before, _ = e.account.Profile()
 	}
-	out := l.e.model.Apply(e.account, ev, in.watermark)
+	out := &l.out
+	l.e.model.ApplyTo(out, e.account, ev, in.watermark)
 	w.effects[out.Effect]++
 	if ev.Kind == scoring.KindTombstone || out.Effect == scoring.Duplicate || out.Effect == scoring.Outdated {
 		// Written even where nothing changed: if what is remembered is old, because
@@ -216,7 +248,7 @@ func (l *lane) applyOne(ctx context.Context, w *work, t *touched, e *entry, in *
 		}
 	}
 	first := len(w.step.Outbox)
-	if err := l.note(w, t, e, &out, ev.Arrived); err != nil {
+	if err := l.note(w, t, e, out, ev.Arrived); err != nil {
 		return err
 	}
 	if in.Letter != nil && l.e.hooks.Scored != nil {
@@ -239,7 +271,7 @@ func (l *lane) note(w *work, t *touched, e *entry, out *scoring.Outcome, appende
 	w.hold(l.e.model, out)
 	for i := range out.Crossings {
 		c := &out.Crossings[i]
-		value, err := l.e.encoder.Change(e.name, c)
+		value, err := l.encode(e.name, c)
 		if err != nil {
 			return fmt.Errorf("encode %s/%d: %w", e.name, c.Seq, err)
 		}
@@ -263,11 +295,10 @@ func byInput(c scoring.CauseKind) bool {
 func (l *lane) writeAll(w *work, t *touched, swept int64) error {
 	w.step.Writes = slices.Grow(w.step.Writes, len(t.entries))
 	for _, e := range t.entries {
-		write, packed, err := e.write(&l.e.models, l.nextVersion(), l.packed, swept)
+		write, err := e.write(&l.e.models, l.nextVersion(), &l.states, swept)
 		if err != nil {
 			return err
 		}
-		l.packed = packed
 		e.touched, e.profileChanged, e.forgotten = false, false, false
 		w.step.Check = w.step.Check || e.checked != w.shard.others
 		w.step.Writes = append(w.step.Writes, write)

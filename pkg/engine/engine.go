@@ -82,9 +82,10 @@ type Alias struct {
 	Time            int64 // of the profile that says so, Unix milliseconds
 }
 
-// Encoder turns a crossing into the message to publish.
+// Encoder turns a crossing into the message to publish, appended to b. It keeps nothing of
+// the crossing, whose memory is used again.
 type Encoder interface {
-	Change(account string, c *scoring.Crossing) ([]byte, error)
+	AppendChange(b []byte, account string, c *scoring.Crossing) ([]byte, error)
 }
 
 // Config are the engine's settings.
@@ -300,17 +301,24 @@ func (e *Engine) take(in *Input) {
 	}
 }
 
+// smallRound is up to how many inputs a round is scored by one goroutine, whose commit has
+// the steps of all lanes: for a few inputs more trips to the store would cost more than
+// cores that score at the same time gain.
+const smallRound = 256
+
 // runLanes has the lanes do what they took. It returns the inputs of shards that did
 // nothing, as they name accounts which another instance merged meanwhile.
 func (e *Engine) runLanes(ctx context.Context, r *Round) (again []Input, err error) {
-	group, ctx := errgroup.WithContext(ctx)
-	for _, l := range e.lanes {
-		if l.idle(r) {
-			continue
+	if len(r.Inputs) <= smallRound {
+		err = e.runSome(ctx, e.lanes, r)
+	} else {
+		group, ctx := errgroup.WithContext(ctx)
+		for i := range e.lanes {
+			group.Go(func() error { return e.runSome(ctx, e.lanes[i:i+1], r) })
 		}
-		group.Go(func() error { return l.run(ctx, r) })
+		err = group.Wait()
 	}
-	if err = group.Wait(); err == nil {
+	if err == nil {
 		again = e.held()
 	}
 	for _, l := range e.lanes {

@@ -118,14 +118,6 @@ func (e *entry) sleep(m *scoring.Model) (spare *scoring.Account) {
 	return spare
 }
 
-// keep takes a copy of the state that was packed.
-func (e *entry) keep(state []byte) {
-	if cap(e.state) < len(state) || cap(e.state) > 2*len(state)+64 {
-		e.state = make([]byte, 0, len(state)+len(state)/8)
-	}
-	e.state = append(e.state[:0], state...)
-}
-
 // listed is the tier under which the account is listed. The last tier is not: it
 // is where everybody else is, and a scan finds them.
 func listed(m *scoring.Model, a *scoring.Account) string {
@@ -143,19 +135,18 @@ func listed(m *scoring.Model, a *scoring.Account) string {
 // versions would repeat, and who remembers it from before could write over it.
 //
 // The state that goes to the store is the entry's own, valid until it is written again.
-// buf is memory for packing it, and comes back as large as it grew.
-func (e *entry) write(all *models, version uint64, buf []byte, swept int64) (Write, []byte, error) {
+func (e *entry) write(all *models, version uint64, memory *states, swept int64) (Write, error) {
 	m := all.of(e.behind)
 	w := Write{Account: e.name, Was: e.version, Now: version, TierWas: e.tier, Tier: listed(m, e.account), Due: KeepDue}
 	if e.account.Empty() && e.version == 0 {
 		e.state = nil
-		return w, buf, nil // nothing is known and nothing stored: only the version is checked
+		return w, nil // nothing is known and nothing stored: only the version is checked
 	}
 	if e.account.Empty() && e.forgotten {
 		// Nothing was ever published of it: it goes as if it had never been. Who remembers
 		// it from before meets another version, and a version never comes again.
 		e.version, e.armed, e.tier, e.state, w.Due = 0, NoDue, "", nil, NoDue
-		return w, buf, nil
+		return w, nil
 	}
 	if w.Due = e.arm(m, swept); w.Due == KeepDue && w.Tier != w.TierWas {
 		w.Due = e.armed
@@ -164,13 +155,13 @@ func (e *entry) write(all *models, version uint64, buf []byte, swept int64) (Wri
 	if e.armed != NoDue {
 		v.armed = uint64(e.armed) + 1
 	}
-	buf = m.Pack(v.wrap(buf[:0]), e.account)
-	e.keep(buf)
+	memory.packed = m.Pack(v.wrap(memory.packed[:0]), e.account)
+	e.state = memory.keep(e.state, memory.packed)
 	w.State = e.state
 	if e.profileChanged && e.from != nil {
 		packed, err := packFrom(e.from)
 		if err != nil {
-			return Write{}, buf, fmt.Errorf("account %q: %w", e.name, err)
+			return Write{}, fmt.Errorf("account %q: %w", e.name, err)
 		}
 		w.Profile = packed
 	} else if e.profileChanged {
@@ -178,14 +169,14 @@ func (e *entry) write(all *models, version uint64, buf []byte, swept int64) (Wri
 		if p, at := e.account.Profile(); p != nil {
 			packed, err := scoring.PackProfile(p, at)
 			if err != nil {
-				return Write{}, buf, fmt.Errorf("account %q: %w", e.name, err)
+				return Write{}, fmt.Errorf("account %q: %w", e.name, err)
 			}
 			w.Profile = packed
 		}
 	}
 	e.version = version
 	e.tier = w.Tier
-	return w, buf, nil
+	return w, nil
 }
 
 // arm decides what becomes of the stored due instant. Moving one costs more than

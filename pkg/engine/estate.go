@@ -34,12 +34,12 @@ func placeOf(row Partition) (Partition, bool) {
 }
 
 // placeIn are the positions of a merged account: those of its shard, and the place of the
-// merge. The shard's own fences are of other merges.
+// merge. The shard's own fences, and what it keeps as an heir's, are of other merges.
 func placeIn(positions map[Partition]int64, in *Input) map[Partition]int64 {
 	from := maps.Clone(positions)
 	maps.DeleteFunc(from, func(row Partition, _ int64) bool {
 		_, fence := placeOf(row)
-		return fence
+		return fence || isReached(row)
 	})
 	from[placed(in.Partition)] = in.Offset
 	return from
@@ -47,8 +47,34 @@ func placeIn(positions map[Partition]int64, in *Input) map[Partition]int64 {
 
 // reached is the row of a merged account's positions that says where a row of the heir's
 // shard stood before the merge, if that is further than what the loser's own shard had seen.
-// No topic's name has the sign.
+// The heir's shard has it too, once the estate is taken: a loser that is set back behind the
+// merge has forgotten it, and its events may be stored nowhere still. No topic's name has the
+// sign.
 func reached(row Partition) Partition { return Partition{Topic: "<" + row.Topic, ID: row.ID} }
+
+func isReached(row Partition) bool { return strings.HasPrefix(row.Topic, "<") }
+
+// keepReached are the moves by which an heir's shard keeps what it had reached before a merge.
+func (s *shard) keepReached(at map[Partition]int64) (moves []Move) {
+	for row, offset := range at {
+		if before := s.positions[row]; isReached(row) && offset > before {
+			moves = append(moves, Move{Partition: row, From: before, To: offset})
+		}
+	}
+	return moves
+}
+
+// reachedBefore adds to the positions of a loser that was set back what its heir's shard
+// kept of the merge, or of others whose losers lie there: their events too are known by
+// their identities then.
+func (e *Engine) reachedBefore(from map[Partition]int64, loser *shard, heir string) {
+	of := ">" + strconv.Itoa(loser.number)
+	for row, at := range e.shardOf(heir).positions {
+		if isReached(row) && strings.HasSuffix(row.Topic, of) {
+			from[row] = at
+		}
+	}
+}
 
 // ahead adds to a loser's positions what its heir's shard has of others whose names lie
 // where the loser does: a round that was cut may have moved that row past events of the
@@ -60,7 +86,7 @@ func (e *Engine) ahead(from map[Partition]int64, loser *shard, heir string) {
 	}
 	for row, at := range to.positions {
 		topic, number, ok := strings.Cut(row.Topic, ">")
-		if !ok {
+		if !ok || isReached(row) {
 			continue
 		}
 		seen := row
@@ -138,7 +164,7 @@ func (e *Engine) endow(ctx context.Context, heir string, estate *scoring.Estate,
 		if taken, sure := a.account.Took(estate); !taken && !sure && e.shardOf(heir).passed(at) {
 			return nil // so long ago that the heir forgot that it took it
 		}
-		w.step.Moves = l.e.fence(w.shard, at)
+		w.step.Moves = append(l.e.fence(w.shard, at), w.shard.keepReached(at)...)
 		out := l.e.model.Absorb(a.account, estate)
 		return l.note(w, t, a, &out, 0)
 	})

@@ -202,7 +202,7 @@ func (e *Engine) recall(ctx context.Context, names []string) error {
 		byShard[s] = append(byShard[s], name)
 	}
 	for s, names := range byShard {
-		records, err := e.laneOf(s.number).load(ctx, s, names)
+		records, err := e.load(ctx, s, names)
 		if err != nil {
 			return err
 		}

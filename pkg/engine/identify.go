@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -125,7 +126,7 @@ func (e *Engine) moveDomain(ctx context.Context, in *Input, domain string, moves
 // the few that declare a domain under which there are events, or may be by then.
 func (e *Engine) mark(ctx context.Context, inputs []Input) error {
 	late := e.model.LateIdentification()
-	var domains missing
+	var domains nameSet
 	for i := range inputs {
 		switch in := &inputs[i]; {
 		case in.Event.Kind == scoring.KindMerge:
@@ -176,7 +177,7 @@ func (e *Engine) nameless(ctx context.Context, names []string) (found map[string
 	for n, names := range byShard {
 		l := e.laneOf(n)
 		group.Go(func() error {
-			records, err := l.load(ctx, l.shards[n], names)
+			records, err := e.load(ctx, l.shards[n], names)
 			if err != nil {
 				return err
 			}
@@ -200,4 +201,22 @@ func (e *Engine) nameless(ctx context.Context, names []string) (found map[string
 		})
 	}
 	return found, kept, group.Wait()
+}
+
+// nameSet are names, each once. The zero value has none.
+type nameSet struct {
+	names []string
+	seen  map[string]bool
+}
+
+func (m *nameSet) add(name string) {
+	if m.seen[name] {
+		return
+	}
+	if m.seen == nil {
+		m.seen = map[string]bool{}
+	}
+	name = strings.Clone(name) // the event's text is not ours to keep
+	m.seen[name] = true
+	m.names = append(m.names, name)
 }

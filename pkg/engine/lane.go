@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -11,7 +9,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"tidemark/pkg/failpoint"
 	"tidemark/scoring"
 )
 
@@ -32,9 +29,13 @@ type lane struct {
 	swept  time.Time          // the latest sweep
 	turn   int                // the place in order at which the next sweep begins
 	latest uint64             // version that was given to a write
-	packed []byte             // a state that is being packed
+	states states             // memory of packed ones
+	glance byte               // keeps touch from being left out
 	writes [][]Write          // of steps that are done
 	lent   [][]Write          // of those in hand
+
+	out     scoring.Outcome // of the input in hand
+	changes []byte          // tier changes, one behind the other
 }
 
 // shard is what a lane knows of one shard.
@@ -52,6 +53,7 @@ type shard struct {
 	// found are the accounts of unseen, in that order; nil: to be looked up.
 	found    []*entry
 	entries  []*entry // memory of found, used again
+	blanks   []*entry // memory of accounts to come
 	sweeping []string // accounts that were found to be due; nil: to be looked up
 	sweptIn  []string // the listings in which they were found; nil: where they should be
 
@@ -92,17 +94,14 @@ func (l *lane) take(shard int, in *Input) {
 	s.inputs = append(s.inputs, in)
 }
 
-// idle reports whether the round has nothing for the lane.
-func (l *lane) idle(r *Round) bool {
-	if r.Everywhere {
-		return false
-	}
-	for _, s := range l.shards {
-		if s.busy() {
-			return false
+// busy adds the shards for which the round has something, by their numbers.
+func (l *lane) busy(to []*shard, r *Round) []*shard {
+	for _, n := range l.order {
+		if s := l.shards[n]; r.Everywhere || len(s.inputs) > 0 || len(s.passing) > 0 {
+			to = append(to, s)
 		}
 	}
-	return true
+	return to
 }
 
 // due reports whether the round has accounts for the lane to sweep.
@@ -114,9 +113,6 @@ func (l *lane) due(r *Round) bool {
 	}
 	return false
 }
-
-// busy reports whether the round in hand has something for the shard.
-func (s *shard) busy() bool { return len(s.inputs) > 0 || len(s.passing) > 0 }
 
 func (l *lane) nextDue() int64 {
 	due := NoDue
@@ -130,61 +126,13 @@ func (l *lane) nextDue() int64 {
 
 func (l *lane) forgetAll() {
 	for _, s := range l.shards {
-		l.forget(s)
+		s.forget()
 	}
 }
 
-func (l *lane) forget(s *shard) {
+func (s *shard) forget() {
 	clear(s.accounts)
 	s.found, s.sweeping = nil, nil
-}
-
-// run applies the round's inputs to the lane's shards and commits them.
-func (l *lane) run(ctx context.Context, r *Round) error {
-	var busy []*shard
-	for _, n := range l.order {
-		if s := l.shards[n]; s.busy() || r.Everywhere {
-			busy = append(busy, s)
-		}
-	}
-	if err := l.gather(ctx, busy); err != nil {
-		return err
-	}
-	err := l.commitAll(ctx, busy, func(ctx context.Context, s *shard) (*work, error) { return l.apply(ctx, s, r) })
-	if err != nil {
-		return err
-	}
-	l.shrink()
-	return nil
-}
-
-// commitAll prepares the work of each shard, commits all in one trip, and does
-// again what another writer overtook.
-func (l *lane) commitAll(ctx context.Context, shards []*shard, prepare func(context.Context, *shard) (*work, error)) (err error) {
-	defer func() {
-		if err != nil {
-			l.forgetAll() // some may hold what was not stored
-		}
-		l.rest()
-		l.settleLoans()
-	}()
-	for attempt := 0; len(shards) > 0; attempt++ {
-		failpoint.Hit(failpoint.BeforeApply)
-		again, err := l.pass(ctx, shards, prepare)
-		if err != nil {
-			return err
-		}
-		if len(again) > 0 {
-			if err := l.readPositions(ctx); err != nil {
-				return err
-			}
-		}
-		shards = again
-		if len(again) > 0 && attempt > 2 && !pause(ctx, attempt) {
-			return context.Cause(ctx)
-		}
-	}
-	return nil
 }
 
 // largeStep is the number of writes from which on their memory is not used for others.
@@ -213,159 +161,16 @@ func (l *lane) settleLoans() {
 	l.lent = l.lent[:0]
 }
 
-// portion is after how many writes the works of some shards are on their way to the store
-// already, while those of the lane's other shards are prepared.
-const portion = 1024
-
-// pass prepares the work of each shard once and commits it. It returns the shards whose
-// work must be done again.
-func (l *lane) pass(ctx context.Context, shards []*shard, prepare func(context.Context, *shard) (*work, error)) (again []*shard, err error) {
-	var ahead errgroup.Group // the portion on its way, one at a time
-	send := func(works []*work) error {
-		failpoint.Hit(failpoint.Prepared)
-		behind, err := l.commit(ctx, works)
-		failpoint.Hit(failpoint.Committed)
-		again = append(again, behind...)
-		return err
-	}
-	var works []*work
-	writes := 0
-	for i, s := range shards {
-		w, err := prepare(ctx, s)
-		if err != nil {
-			return nil, errors.Join(err, ahead.Wait())
-		}
-		if w.empty() {
-			continue
-		}
-		works, writes = append(works, w), writes+len(w.step.Writes)
-		if writes < portion || i == len(shards)-1 {
-			continue
-		}
-		if err := ahead.Wait(); err != nil {
-			return nil, err
-		}
-		full := works
-		ahead.Go(func() error { return send(full) })
-		works, writes = nil, 0
-	}
-	if err := ahead.Wait(); err != nil {
-		return nil, err
-	}
-	return again, send(works)
-}
-
-// commit stores the works. It returns the shards whose work must be done again: what they
-// remembered is dropped.
-func (l *lane) commit(ctx context.Context, works []*work) (again []*shard, err error) {
-	err = l.e.retry(ctx, "commit", func() error {
-		var failed []*work
-		var cause error
-		for i, o := range l.e.store.Commit(ctx, steps(works)) {
-			w := works[i]
-			switch l.e.metrics.commit(o.Result); o.Result {
-			case OK:
-				l.stored(w, o)
-			case Failed:
-				failed, cause = append(failed, w), o.Err
-			case Stale:
-				l.forget(w.shard)
-				again = append(again, w.shard)
-			case Conflict:
-				w.shard.overtaken(w)
-				again = append(again, w.shard)
-			}
-		}
-		works = failed
-		return cause
-	})
-	return again, err
-}
-
-// stored takes note of what a committed work changed.
-func (l *lane) stored(w *work, o Outcome) {
-	s := w.shard
-	for _, m := range w.step.Moves {
-		s.positions[m.Partition] = m.To
-	}
-	for _, x := range w.step.Writes {
-		if x.Due != KeepDue {
-			s.due = min(s.due, x.Due)
-		}
-	}
-	l.e.metrics.applied(w)
-	l.e.adopted.Add(int64(w.adopted))
-	switch {
-	case o.Overwritten:
-		l.forget(s)
-	case o.Shared || w.step.Check:
-		s.meetOthers(w, o.Shared)
-	}
-	if len(w.step.Outbox) > 0 && l.e.hooks.Outbox != nil {
-		l.e.hooks.Outbox(s.number, Appended{Messages: w.step.Outbox, IDs: o.Appended, Behind: o.Behind})
-	}
-}
-
-// meetOthers takes note of what a step told of others that write to the shard. Their
-// accounts are not ours to know: what is in memory stays there, but is checked before it is
-// written.
-func (s *shard) meetOthers(w *work, again bool) {
-	if again {
-		s.others++
-	}
-	for i := range w.step.Writes {
-		if e := s.accounts[w.step.Writes[i].Account]; e != nil {
-			e.checked = s.others
-		}
-	}
-}
-
-// overtaken forgets the accounts of a step of which others changed some.
-func (s *shard) overtaken(w *work) {
-	s.others++
-	for i := range w.step.Writes {
-		delete(s.accounts, w.step.Writes[i].Account)
-	}
-	for _, in := range s.unseen {
-		delete(s.accounts, in.Event.Account)
-	}
-	s.found, s.sweeping = nil, nil
-}
-
-// ErrRewound is returned when the store stands behind what this process stored
-// there: it was set back. The session must begin again from where it stands now.
-var ErrRewound = errors.New("the store was set back")
-
-func (l *lane) readPositions(ctx context.Context) error {
-	var all []map[Partition]int64
-	err := l.e.retry(ctx, "read positions", func() (err error) {
-		all, err = l.e.store.Positions(ctx)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	for n, s := range l.shards {
-		for p, before := range s.positions {
-			if now := all[n][p]; now < before {
-				return fmt.Errorf("%w: shard %d stands at %d of %s/%d, it stood at %d", ErrRewound, n, now, p.Topic, p.ID, before)
-			}
-		}
-		s.positions = all[n]
-	}
-	return nil
-}
-
 // entries returns the accounts named, in that order, loading in one trip those that
 // are missing or may be old. The list is valid until the next call.
 func (l *lane) entries(ctx context.Context, s *shard, names []string) ([]*entry, error) {
-	var m missing
+	var absent []*entry
 	for _, name := range names {
 		if e := s.accounts[name]; e == nil || e.checked != s.others {
-			m.add(name)
+			absent = append(absent, s.blank(strings.Clone(name)))
 		}
 	}
-	if err := l.fetch(ctx, s, m.names); err != nil {
+	if err := l.e.fetch(ctx, s, absent); err != nil {
 		return nil, err
 	}
 	l.list = l.list[:0]
@@ -424,80 +229,53 @@ func (l *lane) lay(e *entry) {
 	}
 }
 
-// missing are accounts that are not in memory, each once. The zero value has none.
-type missing struct {
-	names []string
-	seen  map[string]bool
-}
-
-func (m *missing) add(name string) {
-	if m.seen[name] {
-		return
-	}
-	if m.seen == nil {
-		m.seen = map[string]bool{}
-	}
-	name = strings.Clone(name) // the event's text is not ours to keep
-	m.seen[name] = true
-	m.names = append(m.names, name)
-}
-
-// fetch takes accounts into memory. Several shards may be fetched at once.
-func (l *lane) fetch(ctx context.Context, s *shard, names []string) error {
-	if len(names) == 0 {
+// fetch fills blank entries. Several shards' may be fetched at once.
+func (e *Engine) fetch(ctx context.Context, s *shard, blank []*entry) error {
+	if len(blank) == 0 {
 		return nil
 	}
-	records, err := l.load(ctx, s, names)
+	names := make([]string, len(blank))
+	for i, b := range blank {
+		names[i] = b.name
+	}
+	records, err := e.load(ctx, s, names)
 	if err != nil {
+		for _, name := range names {
+			delete(s.accounts, name)
+		}
 		return err
 	}
-	for i, name := range names {
-		r := records[i]
-		s.put(name, &entry{version: r.Version, record: &r})
+	for i, b := range blank {
+		b.version, b.record = records[i].Version, &records[i]
 	}
 	return nil
 }
 
-func (s *shard) put(name string, e *entry) {
-	e.name, e.checked = name, s.others
-	s.accounts[name] = e
-}
-
 // gather finds the accounts of the shards' fresh inputs, loading those that are not
 // in memory, all shards at once.
-func (l *lane) gather(ctx context.Context, shards []*shard) error {
+func (e *Engine) gather(ctx context.Context, shards []*shard) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, s := range shards {
-		var m missing
-		s.found = s.lookUp(s.fresh(), &m)
-		if len(m.names) > 0 {
-			group.Go(func() error {
-				err := l.fetch(ctx, s, m.names)
-				for i, in := range s.unseen {
-					if s.found[i] == nil {
-						s.found[i] = s.accounts[in.Event.Account]
-					}
-				}
-				return err
-			})
+		if blank := s.find(s.fresh()); len(blank) > 0 {
+			group.Go(func() error { return e.fetch(ctx, s, blank) })
 		}
 	}
 	return group.Wait()
 }
 
-// lookUp are the accounts of inputs, nil for those that are not in memory, which
-// are added to m.
-func (s *shard) lookUp(inputs []*Input, m *missing) []*entry {
+// find looks the accounts of inputs up, and returns those that are not in memory, blank.
+func (s *shard) find(inputs []*Input) (blank []*entry) {
 	found := s.entries[:0]
 	for _, in := range inputs {
 		e := s.accounts[in.Event.Account]
-		found = append(found, e)
 		if e == nil {
-			m.add(in.Event.Account)
+			e = s.blank(strings.Clone(in.Event.Account)) // the event's text is not ours to keep
+			blank = append(blank, e)
 		}
+		found = append(found, e)
 	}
-	s.entries = found
-	return found
+	s.entries, s.found = found, found
+	return blank
 }
 
 // kept is how many decoded accounts are in memory.
@@ -508,9 +286,9 @@ func (l *lane) kept() (n int) {
 	return n
 }
 
-func (l *lane) load(ctx context.Context, s *shard, names []string) (records []Record, err error) {
-	err = l.e.retry(ctx, "load", func() (err error) {
-		records, err = l.e.store.Load(ctx, s.number, names)
+func (e *Engine) load(ctx context.Context, s *shard, names []string) (records []Record, err error) {
+	err = e.retry(ctx, "load", func() (err error) {
+		records, err = e.store.Load(ctx, s.number, names)
 		return err
 	})
 	return records, err
@@ -522,57 +300,12 @@ func (l *lane) shrink() {
 	over := l.kept() - l.bound
 	for _, n := range l.order {
 		s := l.shards[n]
-		for name := range s.accounts {
+		for _, e := range s.accounts {
 			if over <= 0 {
 				return
 			}
-			delete(s.accounts, name)
+			s.drop(e, &l.states)
 			over--
 		}
 	}
-}
-
-// work is what is to be committed for a shard, and what to count once it is.
-type work struct {
-	shard     *shard
-	step      Step
-	came      []int32 // of each message of the step, the input that it came with
-	effects   [5]int  // by scoring.Effect
-	canaries  int
-	crossings []scoring.CauseKind
-	forgotten scoring.Forgotten
-	held      []int // by rule of the model's holds; nil: none
-	holdRules []string
-	released  int
-	adopted   int // accounts that were put under the model in force
-}
-
-// hold takes what was held or released into the work.
-func (w *work) hold(m *scoring.Model, out *scoring.Outcome) {
-	w.forgotten.Held += out.Forgotten.Held
-	if out.Released {
-		w.released++
-	}
-	if out.Held == nil {
-		return
-	}
-	if w.held == nil {
-		w.holdRules = m.HoldRules()
-		w.held = make([]int, len(w.holdRules))
-	}
-	for i, n := range out.Held {
-		w.held[i] += n
-	}
-}
-
-func (w *work) empty() bool {
-	return len(w.step.Moves) == 0 && len(w.step.Writes) == 0 && len(w.step.Outbox) == 0 && len(w.step.Drop) == 0
-}
-
-func steps(works []*work) []Step {
-	out := make([]Step, len(works))
-	for i, w := range works {
-		out[i] = w.step
-	}
-	return out
 }

@@ -36,13 +36,12 @@ func (e *Engine) join(ctx context.Context, in *Input, x scoring.Merging) (undone
 	overtaken := false
 	err = e.change(ctx, x.From, func(l *lane, w *work, t *touched, a *entry) error {
 		// Read after the account: who applied something to it in between is a conflict.
-		if err := l.readPositions(ctx); err != nil {
-			return err
-		}
+		lanes := []*lane{l}
 		if heirs := e.laneOf(e.shardOf(x.Into).number); heirs != l {
-			if err := heirs.readPositions(ctx); err != nil {
-				return err
-			}
+			lanes = append(lanes, heirs)
+		}
+		if err := e.readPositions(ctx, lanes...); err != nil {
+			return err
 		}
 		if overtaken = a.account.Into() == "" && l.e.overtaken(in, x, a.account); overtaken {
 			return nil
@@ -51,7 +50,9 @@ func (e *Engine) join(ctx context.Context, in *Input, x scoring.Merging) (undone
 		t.add(a)
 		if out.Effect != scoring.Duplicate {
 			a.from, a.profileChanged = placeIn(w.shard.positions, in), true
-			if !again {
+			if again {
+				e.reachedBefore(a.from, w.shard, x.Into)
+			} else {
 				e.ahead(a.from, w.shard, x.Into)
 			}
 		}

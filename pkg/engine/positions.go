@@ -32,9 +32,9 @@ func (e *Engine) Assign(ctx context.Context, committed map[Partition]int64, boun
 		for _, s := range l.shards {
 			clear(s.positions)
 		}
-		if err := l.readPositions(ctx); err != nil {
-			return nil, err
-		}
+	}
+	if err := e.readPositions(ctx, e.lanes...); err != nil {
+		return nil, err
 	}
 	failpoint.Hit(failpoint.Assigned)
 	e.Forget()
@@ -146,4 +146,36 @@ func (e *Engine) PublishedFrom(p Partition) int64 {
 		return 0
 	}
 	return low
+}
+
+// ErrRewound is returned when the store stands behind what this process stored
+// there: it was set back. The session must begin again from where it stands now.
+var ErrRewound = errors.New("the store was set back")
+
+// readPositions reads where all shards stand, once, for some lanes.
+func (e *Engine) readPositions(ctx context.Context, lanes ...*lane) error {
+	var all []map[Partition]int64
+	err := e.retry(ctx, "read positions", func() (err error) {
+		all, err = e.store.Positions(ctx)
+		return err
+	})
+	for _, l := range lanes {
+		if err == nil {
+			err = l.stand(all)
+		}
+	}
+	return err
+}
+
+// stand takes note of where the lane's shards stand.
+func (l *lane) stand(all []map[Partition]int64) error {
+	for n, s := range l.shards {
+		for p, before := range s.positions {
+			if now := all[n][p]; now < before {
+				return fmt.Errorf("%w: shard %d stands at %d of %s/%d, it stood at %d", ErrRewound, n, now, p.Topic, p.ID, before)
+			}
+		}
+		s.positions = all[n]
+	}
+	return nil
 }

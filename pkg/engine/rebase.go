@@ -100,7 +100,7 @@ func (r *rebase) batch(ctx context.Context, l *lane, s *shard, names []string) e
 		w, corrected, err = r.prepare(ctx, l, s, fresh)
 		return w, err
 	})
-	l.forget(s)
+	s.forget()
 	r.found.Accounts += len(fresh)
 	for _, c := range corrected {
 		r.found.Corrected[c]++

@@ -15,8 +15,10 @@ type haste struct {
 }
 
 var (
-	// alone is for when nothing else comes, or what comes is old anyway.
+	// alone is for when nothing else comes.
 	alone = haste{shards: 1 << 30, batch: 128, time: 100 * time.Millisecond}
+	// behind is for when what comes is old anyway: seldom, and then for a tenth of the time.
+	behind = haste{shards: 1 << 30, batch: 256, time: backlogPause / 10}
 	// beside is for when events come: those of the next round wait for it, and what they
 	// lead to waits in the outboxes behind what it makes.
 	beside = haste{shards: 2, batch: 32, time: 4 * time.Millisecond}
@@ -26,7 +28,7 @@ const (
 	// backlogPause is how long sweeps are put off at most while there is a backlog of
 	// events: accounts that have events need none, and one of many accounts costs less for
 	// each.
-	backlogPause = time.Second
+	backlogPause = 4 * time.Second
 	// relayPause is how long they are put off at most while much waits to be published.
 	relayPause = 100 * time.Millisecond
 	// mostUnpublished is how many tier changes may wait to be published when a sweep beside
@@ -44,7 +46,7 @@ func (l *lane) runDue(ctx context.Context, r *Round) error {
 			pause = relayPause
 		}
 	case r.Behind:
-		pause = backlogPause
+		how, pause = behind, backlogPause
 	}
 	if time.Since(l.swept) < pause {
 		return nil
@@ -116,9 +118,9 @@ func (l *lane) advance(ctx context.Context, s *shard, watermark int64, batch int
 		if err := l.adopt(w, t, e); err != nil {
 			return nil, err
 		}
-		out := l.e.model.Advance(e.account, watermark)
+		l.e.model.AdvanceTo(&l.out, e.account, watermark)
 		t.add(e) // crossed or not: the due instant is armed anew
-		if err := l.note(w, t, e, &out, 0); err != nil {
+		if err := l.note(w, t, e, &l.out, 0); err != nil {
 			return nil, err
 		}
 	}

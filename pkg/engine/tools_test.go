@@ -94,6 +94,11 @@ func (lines) Change(account string, c *scoring.Crossing) ([]byte, error) {
 	})
 }
 
+func (l lines) AppendChange(b []byte, account string, c *scoring.Crossing) ([]byte, error) {
+	value, err := l.Change(account, c)
+	return append(b, value...), err
+}
+
 // line is what the tests read of a crossing.
 type line struct {
 	Account  string

@@ -26,7 +26,7 @@ func (e *Engine) Uphold(ctx context.Context, number int, accounts []string, judg
 		clear(s.positions) // none are moved, and none held against what is stored
 	}
 	err = l.commitAll(ctx, []*shard{l.shards[number]}, func(ctx context.Context, s *shard) (*work, error) {
-		l.forget(s) // others write there all the time
+		s.forget() // others write there all the time
 		corrected = nil
 		entries, err := l.entries(ctx, s, accounts)
 		if err != nil {

@@ -61,6 +61,13 @@ func (h *Hub) Listen(ctx context.Context, from From, to Listener) error {
 	return nil
 }
 
+// Listeners is how many there are now.
+func (h *Hub) Listeners() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.listeners
+}
+
 func (h *Hub) join() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -295,6 +295,9 @@ func TestListenersHearBeatsAndTheEnd(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- h.Listen(t.Context(), live.From{}, c) }()
 	<-c.stood
+	if n := h.Listeners(); n != 1 {
+		t.Errorf("%d listen, want 1", n)
+	}
 	if err := h.Listen(t.Context(), live.From{}, &collector{}); !errors.Is(err, live.ErrFull) {
 		t.Errorf("one more: got %v, want %v", err, live.ErrFull)
 	}

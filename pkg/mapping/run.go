@@ -219,7 +219,7 @@ func (r *runner) contact(e *entry, d *codec.Draft) *codec.Bad {
 	if len(e.contact) == 0 {
 		return nil
 	}
-	c := &scoring.Contact{Fields: map[string]any{}}
+	c, given := &scoring.Contact{}, scoring.Map{}
 	for _, f := range e.contact {
 		var text string
 		if fault := r.text("contact."+f.name, f.expression, &text); fault != nil {
@@ -228,7 +228,7 @@ func (r *runner) contact(e *entry, d *codec.Draft) *codec.Bad {
 		if text == "" {
 			continue
 		}
-		c.Fields[f.name] = text
+		given[f.name] = text
 		switch f.name {
 		case "id":
 			c.ID = text
@@ -242,7 +242,8 @@ func (r *runner) contact(e *entry, d *codec.Draft) *codec.Bad {
 			c.Role = text
 		}
 	}
-	if len(c.Fields) > 0 {
+	if len(given) > 0 {
+		c.Fields = given
 		d.Contact = c
 	}
 	return nil

@@ -53,11 +53,11 @@ func (b builder) binary(n *ast.BinaryNode) condition {
 	case "matches":
 		return b.matches(n)
 	}
-	compare := comparisons[n.Operator]
-	if compare == nil {
+	compare, ok := comparisons[n.Operator]
+	if !ok {
 		return nil
 	}
-	return compared(b.value(n.Left), b.value(n.Right), compare)
+	return texts(b.text(n.Left), b.text(n.Right), compare.texts, compared(b.value(n.Left), b.value(n.Right), compare.any))
 }
 
 func (b builder) value(n ast.Node) value {
@@ -102,7 +102,7 @@ func boolean(n ast.Node) bool {
 		case "in", "matches":
 			return true
 		}
-		return comparisons[n.Operator] != nil
+		return comparisons[n.Operator].any != nil
 	case *ast.ConditionalNode:
 		return boolean(n.Exp1) && boolean(n.Exp2)
 	}
@@ -128,6 +128,15 @@ func (b builder) member(n *ast.MemberNode) value {
 		return b.name(key.Value)
 	}
 	from, name := b.value(n.Node), key.Value
+	if object := b.object(n.Node); object != nil {
+		return func(s subject) (any, bool) {
+			if o := object(s); o != nil {
+				v := o.Get(name)
+				return v, v != nil
+			}
+			return nil, false
+		}
+	}
 	if from == nil {
 		return nil
 	}

@@ -8,12 +8,16 @@ import (
 	"tidemark/scoring"
 )
 
-// comparison answers for two values, neither of them missing.
-type comparison func(a, b any) scoring.Truth
+// comparison answers for two values, neither of them missing: of any kind, and the
+// same for two texts.
+type comparison struct {
+	any   func(a, b any) scoring.Truth
+	texts func(a, b string) bool
+}
 
 var comparisons = map[string]comparison{
-	"==": equal,
-	"!=": func(a, b any) scoring.Truth { return not(equal(a, b)) },
+	"==": {equal, func(a, b string) bool { return a == b }},
+	"!=": {func(a, b any) scoring.Truth { return not(equal(a, b)) }, func(a, b string) bool { return a != b }},
 	"<":  ordered(func(a, b float64) bool { return a < b }, func(a, b string) bool { return a < b }),
 	"<=": ordered(func(a, b float64) bool { return a <= b }, func(a, b string) bool { return a <= b }),
 	">":  ordered(func(a, b float64) bool { return a > b }, func(a, b string) bool { return a > b }),
@@ -24,7 +28,7 @@ var comparisons = map[string]comparison{
 	"contains":   textual(strings.Contains),
 }
 
-func compared(a, b value, compare comparison) condition {
+func compared(a, b value, compare func(a, b any) scoring.Truth) condition {
 	if a == nil || b == nil {
 		return nil
 	}
@@ -71,7 +75,7 @@ func not(t scoring.Truth) scoring.Truth {
 
 // ordered compares two numbers or two texts; all else has no order.
 func ordered(numbers func(a, b float64) bool, texts func(a, b string) bool) comparison {
-	return func(a, b any) scoring.Truth {
+	return comparison{texts: texts, any: func(a, b any) scoring.Truth {
 		if x, ok := asNumber(a); ok {
 			if y, ok := asNumber(b); ok {
 				return truth(numbers(x, y))
@@ -84,7 +88,7 @@ func ordered(numbers func(a, b float64) bool, texts func(a, b string) bool) comp
 			}
 		}
 		return scoring.Unknown
-	}
+	}}
 }
 
 // asNumber knows the two kinds there are: JSON's and a literal's.
@@ -101,7 +105,7 @@ func asNumber(v any) (float64, bool) {
 // textual asks something of two texts. The language answers false where one of
 // them is null.
 func textual(holds func(a, b string) bool) comparison {
-	return func(a, b any) scoring.Truth {
+	return comparison{texts: holds, any: func(a, b any) scoring.Truth {
 		if runtime.IsNil(a) || runtime.IsNil(b) {
 			return scoring.False
 		}
@@ -111,5 +115,5 @@ func textual(holds func(a, b string) bool) comparison {
 			return scoring.Unknown
 		}
 		return truth(holds(x, y))
-	}
+	}}
 }

@@ -99,10 +99,10 @@ func TestEventExpressions(t *testing.T) {
 	t.Parallel()
 	event := &scoring.Event{
 		Type: "engagement.page_view", Source: "/web", Strength: 2,
-		Properties: map[string]any{"path": "/pricing", "n": 3.0, "null": nil, "tags": []any{"a"}, "deep": map[string]any{"x": "y"}},
-		Contact:    &scoring.Contact{Title: "VP", Fields: map[string]any{"title": "VP", "role": nil}},
+		Properties: scoring.Map{"path": "/pricing", "n": 3.0, "null": nil, "tags": []any{"a"}, "deep": map[string]any{"x": "y"}},
+		Contact:    &scoring.Contact{Title: "VP", Fields: scoring.Map{"title": "VP", "role": nil}},
 	}
-	bare := &scoring.Event{Type: "t", Contact: &scoring.Contact{Fields: map[string]any{}}}
+	bare := &scoring.Event{Type: "t", Contact: &scoring.Contact{Fields: scoring.Map{}}}
 	for _, c := range []struct {
 		expr      string
 		want, not scoring.Truth // for the full event, and for the bare one

@@ -3,10 +3,12 @@ package modelfile
 import (
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	"tidemark/scoring"
 )
@@ -19,19 +21,11 @@ func TestClosuresAgreeWithMachine(t *testing.T) {
 	for seed := range uint64(6000) {
 		g := &generator{rand.New(rand.NewPCG(seed, 1))}
 		expr := g.condition(3)
-		parsed, err := parse(expr, profileScope{})
-		if err != nil {
-			continue // two literals that cannot be compared
-		}
-		closures := parsed.closures()
+		closures, machine := bothOf(t, expr, profileScope{})
 		if closures == nil {
 			continue
 		}
 		taken++
-		machine, err := parsed.machine()
-		if err != nil {
-			t.Fatalf("%s: %v", expr, err)
-		}
 		for range 12 {
 			s := subject{attributes: g.attributes()}
 			if got, want := closures(s), machine(s); got != want {
@@ -41,6 +35,61 @@ func TestClosuresAgreeWithMachine(t *testing.T) {
 	}
 	if taken < 3000 {
 		t.Errorf("only %d of 6000 expressions had closures", taken)
+	}
+}
+
+// bothOf are the closures and the machine of an expression; nil where it has no closures, or
+// compares two literals that cannot be compared.
+func bothOf(t *testing.T, expr string, of scope) (closures, machine condition) {
+	t.Helper()
+	parsed, err := parse(expr, of)
+	if err != nil {
+		return nil, nil
+	}
+	if closures = parsed.closures(); closures == nil {
+		return nil, nil
+	}
+	if machine, err = parsed.machine(); err != nil {
+		t.Fatalf("%s: %v", expr, err)
+	}
+	return closures, machine
+}
+
+// So they must of an event, whose objects are read by name.
+func TestClosuresAgreeWithMachineOverEvents(t *testing.T) {
+	t.Parallel()
+	names := regexp.MustCompile(`(^|[^."\w])(text|number|flag|list|object|other|missing|count)\b`)
+	taken := 0
+	for seed := range uint64(2000) {
+		g := &generator{rand.New(rand.NewPCG(seed, 2))}
+		expr := strings.ReplaceAll(g.condition(3), "$env", "properties")
+		expr = names.ReplaceAllStringFunc(expr, func(name string) string {
+			at := strings.IndexFunc(name, unicode.IsLetter)
+			return name[:at] + map[string]string{
+				"flag": "contact?.flag", "object": "properties", "other": "type", "count": "$env.contact", "missing": `$env["properties"].text`,
+			}[name[at:]] + map[bool]string{true: "properties." + name[at:]}[strings.Contains("text number list", name[at:])]
+		})
+		closures, machine := bothOf(t, expr, eventScope{})
+		if closures == nil {
+			continue
+		}
+		taken++
+		for n := range 12 {
+			e := &scoring.Event{Type: g.pick("a", "b", "ab"), Properties: scoring.Map(g.attributes()), Contact: &scoring.Contact{Fields: scoring.Map(g.attributes())}}
+			switch n {
+			case 0:
+				e.Properties, e.Contact = nil, nil
+			case 1:
+				e.Properties, e.Contact.Fields = scoring.Map(nil), scoring.Map{}
+			}
+			s := subject{event: e}
+			if got, want := closures(s), machine(s); got != want {
+				t.Fatalf("%s\nof %#v\nclosures: %s, machine: %s", expr, e, name(got), name(want))
+			}
+		}
+	}
+	if taken < 900 {
+		t.Errorf("only %d of 2000 expressions had closures", taken)
 	}
 }
 

@@ -2,6 +2,7 @@ package modelfile
 
 import (
 	"regexp"
+	"slices"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/vm/runtime"
@@ -18,29 +19,33 @@ func (b builder) in(n *ast.BinaryNode) condition {
 	}
 	switch right := n.Right.(type) {
 	case *ast.ArrayNode:
-		return inConstants(needle, right)
+		return inConstants(needle, b.text(n.Left), right)
 	case *ast.BinaryNode:
 		return inConstantRange(needle, right)
 	}
 	return compared(needle, b.value(n.Right), contained)
 }
 
-func inConstants(needle value, list *ast.ArrayNode) condition {
+func inConstants(needle value, text words, list *ast.ArrayNode) condition {
 	items := make([]any, len(list.Nodes))
+	var texts []string // of them
 	for i, n := range list.Nodes {
 		v, ok := literal(n)
 		if !ok {
 			return nil
 		}
 		items[i] = v
+		if t, ok := v.(string); ok {
+			texts = append(texts, t)
+		}
 	}
-	return func(s subject) scoring.Truth {
+	return oneText(text, func(t string) bool { return slices.Contains(texts, t) }, func(s subject) scoring.Truth {
 		v, ok := needle(s)
 		if !ok {
 			return scoring.Unknown
 		}
 		return among(items, v)
-	}
+	})
 }
 
 func inConstantRange(needle value, span *ast.BinaryNode) condition {
@@ -107,7 +112,7 @@ func (b builder) matches(n *ast.BinaryNode) condition {
 	if err != nil {
 		return nil // the machine says what is wrong with it
 	}
-	return func(s subject) scoring.Truth {
+	return oneText(b.text(n.Left), re.MatchString, func(s subject) scoring.Truth {
 		v, ok := text(s)
 		if !ok {
 			return scoring.Unknown
@@ -119,5 +124,5 @@ func (b builder) matches(n *ast.BinaryNode) condition {
 			return scoring.False
 		}
 		return scoring.Unknown
-	}
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"tidemark/pkg/config/yamltree"
+	"tidemark/scoring"
 )
 
 // scope says which names an expression may use, and reads them.
@@ -56,13 +57,27 @@ func (eventScope) read(s subject, name string) (any, bool) {
 	case "strength":
 		return e.Strength, true
 	case "properties":
-		return e.Properties, e.Properties != nil
+		if o := propertiesOf(s); o != nil {
+			m := o.Map()
+			return m, m != nil
+		}
 	case "contact":
-		if e.Contact != nil && len(e.Contact.Fields) > 0 {
-			return e.Contact.Fields, true
+		if o := contactOf(s); o != nil {
+			if m := o.Map(); len(m) > 0 {
+				return m, true
+			}
 		}
 	}
 	return nil, false
+}
+
+func propertiesOf(s subject) scoring.Object { return s.event.Properties }
+
+func contactOf(s subject) scoring.Object {
+	if c := s.event.Contact; c != nil {
+		return c.Fields
+	}
+	return nil
 }
 
 func (eventScope) whole(subject) (map[string]any, bool) { return nil, false }

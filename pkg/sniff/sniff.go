@@ -2,7 +2,6 @@ package sniff
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
@@ -157,7 +156,10 @@ func note(types map[string]*Type, e *scoring.Event, m *scoring.Model) {
 	if e.Contact == nil || e.Contact.ID == "" && e.Contact.Email == "" {
 		t.Nobody++
 	}
-	for name := range maps.Keys(e.Properties) {
+	if e.Properties == nil {
+		return
+	}
+	for name := range e.Properties.Map() {
 		if i, found := slices.BinarySearch(t.Members, name); !found && len(t.Members) < 30 {
 			t.Members = slices.Insert(t.Members, i, name)
 		}

@@ -21,9 +21,13 @@ type Group[T any] struct {
 	Do func(ctx context.Context, some []*T)
 	// Abreast is how many calls of Do may be under way at once; 0: one.
 	Abreast int
+	// Joined: who comes at the very moment at which another one begins goes along with it,
+	// even where more calls could be under way.
+	Joined bool
 
 	mu      sync.Mutex // guards what follows; nothing blocks while it is held
 	under   int        // calls under way
+	begins  bool       // one of them is about to take those that wait along
 	waiting []*piece[T]
 }
 
@@ -48,8 +52,9 @@ func (g *Group[T]) Take(ctx context.Context, work *T) {
 func (g *Group[T]) first(p *piece[T]) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.under < max(g.Abreast, 1) {
+	if g.under < max(g.Abreast, 1) && (!g.begins || !g.Joined) {
 		g.under++
+		g.begins = true
 		return true
 	}
 	g.waiting = append(g.waiting, p)
@@ -61,7 +66,7 @@ func (g *Group[T]) rest() []*piece[T] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	rest := g.waiting
-	g.waiting = nil
+	g.waiting, g.begins = nil, false
 	return rest
 }
 

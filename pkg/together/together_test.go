@@ -89,3 +89,19 @@ func TestContextIsThatOfTheFirst(t *testing.T) {
 		t.Errorf("the call had %v", seen)
 	}
 }
+
+// Who comes while another one begins goes along, although more calls could be under way.
+func TestWhoComesAtTheBeginningJoins(t *testing.T) {
+	t.Parallel()
+	g := Group[int]{Abreast: 4, Joined: true}
+	first, second := &piece[int]{told: make(chan []*piece[int], 1)}, &piece[int]{told: make(chan []*piece[int], 1)}
+	if !g.first(first) || g.first(second) {
+		t.Fatal("the second is to go along with the first")
+	}
+	if rest := g.rest(); len(rest) != 1 || rest[0] != second {
+		t.Fatalf("got %v, want the second", rest)
+	}
+	if !g.first(&piece[int]{}) {
+		t.Error("the next is to go at once")
+	}
+}

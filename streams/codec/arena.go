@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"strings"
 	"unsafe"
 
 	"tidemark/scoring"
@@ -42,23 +41,26 @@ func (d *document) keep(text []byte) string {
 	if d.lent {
 		return unsafe.String(&text[0], len(text)) // nobody writes to it before Lines.Reset
 	}
-	if d.kept == nil || d.kept.Cap()-d.kept.Len() < len(text) {
-		d.kept = new(strings.Builder)
-		d.kept.Grow(max(chunk, len(text)))
+	d.grow(len(text))
+	start := len(d.kept)
+	d.kept = append(d.kept, text...)
+	return unsafe.String(&d.kept[start], len(text)) // only ever appended to
+}
+
+// grow makes room for n bytes of text that is kept.
+func (d *document) grow(n int) {
+	if cap(d.kept)-len(d.kept) < n {
+		d.kept = make([]byte, 0, max(chunk, n))
 	}
-	start := d.kept.Len()
-	d.kept.Write(text)
-	return d.kept.String()[start:]
 }
 
 // join is keep for two texts, one behind the other.
 func (d *document) join(a string, b []byte) string {
-	if d.kept == nil || d.kept.Cap()-d.kept.Len() < len(a)+len(b) {
-		d.kept = new(strings.Builder)
-		d.kept.Grow(max(chunk, len(a)+len(b)))
+	if len(a)+len(b) == 0 {
+		return ""
 	}
-	start := d.kept.Len()
-	d.kept.WriteString(a)
-	d.kept.Write(b)
-	return d.kept.String()[start:]
+	d.grow(len(a) + len(b))
+	start := len(d.kept)
+	d.kept = append(append(d.kept, a...), b...)
+	return unsafe.String(&d.kept[start], len(a)+len(b))
 }

@@ -38,7 +38,7 @@ func TestBatch(t *testing.T) {
 	}
 	want := wantEvent()
 	want.ID, want.Arrived = "2", clock
-	if !reflect.DeepEqual(events[1], want) {
+	if !reflect.DeepEqual(spelled(t, events[1]), want) {
 		t.Errorf("got  %+v\nwant %+v", events[1], want)
 	}
 	for _, value := range []string{`[]`, "\xef\xbb\xbf [ \n] \t"} {

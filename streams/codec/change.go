@@ -25,13 +25,20 @@ type ChangeEncoder struct {
 	Namespace string // becomes the source: tidemark/<namespace>
 }
 
-// Change writes one crossing of an account.
+// Change writes one crossing of an account. It keeps nothing of the crossing.
 func (e ChangeEncoder) Change(account string, c *scoring.Crossing) ([]byte, error) {
-	w := writer{b: make([]byte, 0, usualChange)}
-	w.open('{')
+	return e.AppendChange(make([]byte, 0, usualChange), account, c)
+}
+
+// AppendChange is Change behind what b holds already.
+func (e ChangeEncoder) AppendChange(b []byte, account string, c *scoring.Crossing) ([]byte, error) {
+	w := writer{b: append(b, '{')}
 	w.text("specversion", "1.0")
-	w.text("id", account+"/"+strconv.FormatUint(c.Seq, 10))
-	w.text("source", "tidemark/"+e.Namespace)
+	w.key("id")
+	w.quote(account)
+	w.b = strconv.AppendUint(append(w.b[:len(w.b)-1], '/'), c.Seq, 10)
+	w.b = append(w.b, '"')
+	w.source(e.Namespace)
 	w.text("type", ChangeType)
 	w.text("subject", account)
 	w.instant("time", &c.At)
@@ -47,6 +54,15 @@ func (e ChangeEncoder) Change(account string, c *scoring.Crossing) ([]byte, erro
 
 // usualChange is the size of most tier changes.
 const usualChange = 2048
+
+// source writes tidemark/<namespace>.
+func (w *writer) source(namespace string) {
+	w.key("source")
+	w.b = append(w.b, `"tidemark/`...)
+	at := len(w.b)
+	w.quote(namespace)
+	w.b = append(w.b[:at], w.b[at+1:]...) // its own opening quote
+}
 
 func (w *writer) data(account string, c *scoring.Crossing) {
 	w.open('{')
@@ -231,11 +247,12 @@ func direction(up bool) string {
 // published are the attributes that the model's publish_attributes name, those
 // that the profile has.
 func published(c *scoring.Crossing) map[string]any {
-	out := map[string]any{}
-	if c.Profile == nil {
-		return out
+	names := c.Model.Spec().PublishAttributes
+	if c.Profile == nil || len(names) == 0 {
+		return nil
 	}
-	for _, name := range c.Model.Spec().PublishAttributes {
+	out := make(map[string]any, len(names))
+	for _, name := range names {
 		if v, ok := c.Profile.Attributes[name]; ok {
 			out[name] = v
 		}

@@ -223,3 +223,42 @@ func BenchmarkChange(b *testing.B) {
 		}
 	}
 }
+
+func TestAppendingAChangeAllocatesNothing(t *testing.T) {
+	spec := changeModel(t).Spec()
+	spec.Name = "model" // the other's needs escapes
+	m, err := scoring.Compile(spec, "hash", nil, scoring.NewNames(spec.Names()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	crossing := &scoring.Crossing{
+		Seq: 1e6, From: "A", To: "C", Score: 1.5, Cause: scoring.Cause{Kind: scoring.CauseEvent, ID: "e", Signals: []string{"s"}}, Model: m,
+		Receipt: scoring.Receipt{Groups: []scoring.GroupReceipt{{Name: "g", Signals: []scoring.SignalReceipt{{Name: "s", HalfLife: "1d"}}}}},
+	}
+	e, b := codec.ChangeEncoder{Namespace: "tm-of-some-length-that-no-stack-holds"}, make([]byte, 0, 4096)
+	got := testing.AllocsPerRun(100, func() {
+		if _, err := e.AppendChange(b, "acme.example", crossing); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if got > 0 && !raceEnabled {
+		t.Errorf("got %v allocations, want 0", got)
+	}
+}
+
+// What stands before it stays, and what is appended is what Change makes.
+func TestAppendChangeAppends(t *testing.T) {
+	t.Parallel()
+	m, d := changeModel(t), dice{rand.New(rand.NewPCG(7, 8))}
+	for range 100 {
+		account, c := d.text(), d.crossing(m)
+		alone, err := codec.ChangeEncoder{Namespace: `a "space"`}.Change(account, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := codec.ChangeEncoder{Namespace: `a "space"`}.AppendChange([]byte("before"), account, c)
+		if want := append([]byte("before"), alone...); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("got %s (%v), want %s", got, err, want)
+		}
+	}
+}

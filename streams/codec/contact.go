@@ -41,7 +41,7 @@ func (e *envelope) contact(n int, fields bool) (*scoring.Contact, *Bad) {
 		return nil, nil
 	}
 	if fields {
-		c.Fields = e.doc.mapping(n)
+		c.Fields = e.doc.keepObject(n)
 	}
 	return c, nil
 }

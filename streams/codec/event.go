@@ -142,7 +142,7 @@ func (e *envelope) fillActivity(event *scoring.Event, reads func(string) (bool, 
 	case kind != kindObject:
 		return bad(BadAttribute, "data.properties: %s, must be an object", kind)
 	case properties:
-		event.Properties = e.doc.mapping(data.properties)
+		event.Properties = e.doc.keepObject(data.properties)
 	}
 	return e.resolveDomain(event, data.domain)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"tidemark/scoring"
@@ -51,8 +50,10 @@ type document struct {
 
 	// What outlives the document is taken from here.
 	slots   []slot
+	objects objects
+	held    []node // of objects
 	hints   []scoring.Hint
-	kept    *strings.Builder
+	kept    []byte
 	lent    bool        // instead, texts are those of the document itself
 	pieces  []piece     // memory of batch, used again
 	call    segmentCall // likewise, of segment

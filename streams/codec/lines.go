@@ -15,7 +15,7 @@ type Lines struct {
 }
 
 // Reset takes all events back.
-func (l *Lines) Reset() { l.used = 0 }
+func (l *Lines) Reset() { l.used, l.doc.objects.used = 0, 0 }
 
 func (l *Lines) slot() *slot {
 	n := l.used / slab

@@ -208,8 +208,8 @@ func (d *Decoder) fillDraft(draft *Draft, event *scoring.Event) *Bad {
 	if d.rules.Reads != nil {
 		properties, fields = d.rules.Reads(event.Type)
 	}
-	if properties {
-		event.Properties = draft.Properties
+	if properties && draft.Properties != nil {
+		event.Properties = scoring.Map(draft.Properties)
 	}
 	if event.Contact != nil && !fields {
 		event.Contact.Fields = nil

@@ -239,7 +239,7 @@ func (q *quick) fillData(event *scoring.Event, c *scoring.Contact, reads func(st
 			return false
 		}
 		if properties {
-			event.Properties = doc.mapping(q.properties)
+			event.Properties = doc.keepObject(q.properties)
 		}
 	}
 	event.Strength = strength
@@ -261,7 +261,7 @@ func (q *quick) fillContact(c *scoring.Contact, fields bool) *scoring.Contact {
 	if fields {
 		at := len(q.doc.nodes)
 		q.doc.value(int(q.contact.start), 2)
-		c.Fields = q.doc.mapping(at)
+		c.Fields = q.doc.keepObject(at)
 	}
 	return c
 }

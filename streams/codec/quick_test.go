@@ -89,7 +89,7 @@ func sameBothWays(t *testing.T, text []byte) {
 			continue
 		}
 		want, fault := d.Thoroughly(text)
-		if fault != nil || !reflect.DeepEqual(got, want) {
+		if fault != nil || !reflect.DeepEqual(spelled(t, got), spelled(t, want)) {
 			t.Fatalf("got %+v, want %+v (%v): %s", got, want, fault, text)
 		}
 	}

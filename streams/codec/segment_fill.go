@@ -23,7 +23,7 @@ func (d *Decoder) fillCall(c *segmentCall, s *slot) (fault *Bad) {
 		return fault
 	}
 	if properties {
-		event.Properties = c.propertiesOf(event.Type)
+		event.Properties = scoring.Map(c.propertiesOf(event.Type))
 	}
 	if d.rules.Users {
 		event.Hint = c.hint(event.Contact)
@@ -82,7 +82,7 @@ func (c *segmentCall) contact(person *scoring.Contact, fields bool) (*scoring.Co
 	}
 	person.ID, person.Email, person.Title = c.doc.keep(id), c.doc.keep(email), c.doc.keep(title)
 	if fields {
-		person.Fields = c.fields(person)
+		person.Fields = scoring.Map(c.fields(person))
 	}
 	return person, nil
 }

@@ -57,9 +57,9 @@ func TestSegmentTrack(t *testing.T) {
 		Time: at("2026-11-02T09:30:00.123Z"), Arrived: clock, Account: "acme.example", Strength: 1,
 		Contact: &scoring.Contact{
 			ID: "97980cfea0067", Email: "dana@acme.example", Title: "VP Engineering",
-			Fields: map[string]any{"id": "97980cfea0067", "email": "dana@acme.example", "title": "VP Engineering", "plan": "pro"},
+			Fields: scoring.Map{"id": "97980cfea0067", "email": "dana@acme.example", "title": "VP Engineering", "plan": "pro"},
 		},
-		Properties: map[string]any{
+		Properties: scoring.Map{
 			"seats": 25.0, "page": "modal", "event": "Demo Requested", "user_agent": "Mozilla/5.0",
 			"campaign": map[string]any{"name": "TPS Innovation Newsletter", "source": "Newsletter"},
 		},
@@ -68,8 +68,8 @@ func TestSegmentTrack(t *testing.T) {
 		t.Errorf("got  %+v %+v\nwant %+v %+v", got, got.Contact, want, want.Contact)
 	}
 	got = decode(t, segmentDecoder(), call(changed(track, `,"page":"modal"`, ``)))
-	if !reflect.DeepEqual(got.Properties["page"], page) {
-		t.Errorf("got page %v", got.Properties["page"])
+	if !reflect.DeepEqual(got.Properties.Get("page"), page) {
+		t.Errorf("got page %v", got.Properties.Get("page"))
 	}
 }
 
@@ -82,7 +82,7 @@ func TestRudderStackPage(t *testing.T) {
 	if want := at("2026-11-02T04:40:01Z"); got.Time != want {
 		t.Errorf("got time %d, want receivedAt less what lay between happening and sending, %d", got.Time, want)
 	}
-	if p := got.Properties; p["path"] != "/pricing?x=1" || p["title"] != "Pricing" || p["name"] != "Pricing" || p["url"] != "https://example.com/pricing" {
+	if p := got.Properties; p.Get("path") != "/pricing?x=1" || p.Get("title") != "Pricing" || p.Get("name") != "Pricing" || p.Get("url") != "https://example.com/pricing" {
 		t.Errorf("got properties %v", p)
 	}
 }
@@ -124,10 +124,10 @@ func TestSegmentVariants(t *testing.T) {
 		ok          func(e *scoring.Event) bool
 	}{
 		{"identify", identify, func(e *scoring.Event) bool {
-			return e.Type == "segment.identify" && e.Domain == "acme.example" && e.Contact.Title == "CFO" && e.Properties["title"] == "CFO"
+			return e.Type == "segment.identify" && e.Domain == "acme.example" && e.Contact.Title == "CFO" && e.Properties.Get("title") == "CFO"
 		}},
 		{"screen", changed(changed(track, `"track"`, `"screen"`), `"event":"Demo Requested"`, `"name":"Home"`), func(e *scoring.Event) bool {
-			return e.Type == "segment.screen" && e.Properties["name"] == "Home"
+			return e.Type == "segment.screen" && e.Properties.Get("name") == "Home"
 		}},
 		{"an e-mail address as user id", changed(changed(track, `"97980cfea0067"`, `"Dana@Other.example"`), `"email":"dana@acme.example",`, ``), func(e *scoring.Event) bool {
 			return e.Contact.Email == "Dana@Other.example" && e.Account == "acme.example"
@@ -140,7 +140,7 @@ func TestSegmentVariants(t *testing.T) {
 			return e.Contact.Email == "" && e.Contact.Title == ""
 		}},
 		{"nobody", `{"type":"page","messageId":"1","timestamp":"2026-11-02T09:30:00Z","context":{"groupId":"a"}}`, func(e *scoring.Event) bool {
-			return e.Contact == nil && e.Account == "a" && len(e.Properties) == 0
+			return e.Contact == nil && e.Account == "a" && len(e.Properties.Map()) == 0
 		}},
 		{"originalTimestamp alone", `{"type":"page","messageId":"1","originalTimestamp":"2026-11-02T09:30:00Z","sentAt":"2026-11-02T09:30:05Z","groupId":"a"}`, func(e *scoring.Event) bool {
 			return e.Time == at("2026-11-02T09:30:00Z")

@@ -25,6 +25,7 @@ type part struct {
 	known map[int]string
 	held  []int // shards that were owned at the latest poll
 	calm  int   // polls since something happened
+	late  bool  // the latest round was of a backlog
 }
 
 // shard is what the relay remembers of a shard with entries.
@@ -68,6 +69,7 @@ func (p *part) run(ctx, work context.Context) {
 		case <-ctx.Done():
 		case <-p.woken.signal:
 			p.calm = 0
+			p.gather(ctx)
 		case <-poll.C:
 			if p.looks() && p.look(ctx) != nil {
 				p.calm = 0

@@ -59,6 +59,9 @@ func (p *part) relay(ctx, work context.Context, waiting map[int]time.Time) error
 		next, err = p.round(work, next)
 		faults = append(faults, err)
 		p.tellAge()
+		if p.late && len(next) == 0 {
+			break // what came meanwhile can wait for more
+		}
 		// A shard that is woken meanwhile must not wait for a long backlog.
 		woken := p.woken.take()
 		p.remember(woken)
@@ -158,6 +161,7 @@ func (p *part) take(ctx context.Context, numbers []int) []*batch {
 		}
 	}
 	p.read(ctx, read, limit)
+	p.late = backlogged(batches, time.Now())
 	return batches
 }
 
@@ -292,10 +296,7 @@ func (p *part) published(b *batch) {
 func (p *part) publishBoth(ctx context.Context, entries []Entry) error {
 	ctx, cancel := context.WithTimeout(ctx, p.r.config.PublishTimeout)
 	defer cancel()
-	messages := make([]sink.Message, len(entries))
-	for i, e := range entries {
-		messages[i] = sink.Message{Key: []byte(e.Account), Value: e.Value, Headers: headers(e.Trace)}
-	}
+	messages := messagesOf(entries)
 	var tiers error
 	var wait sync.WaitGroup
 	if p.r.config.Topics.Tiers != "" {
@@ -305,6 +306,22 @@ func (p *part) publishBoth(ctx context.Context, entries []Entry) error {
 	failpoint.Hit(failpoint.RelayFirstAck)
 	wait.Wait()
 	return errors.Join(changes, tiers)
+}
+
+// messagesOf are entries as messages, whose keys lie one behind another.
+func messagesOf(entries []Entry) []sink.Message {
+	size := 0
+	for i := range entries {
+		size += len(entries[i].Account)
+	}
+	keys, messages := make([]byte, 0, size), make([]sink.Message, len(entries))
+	for i := range entries {
+		e := &entries[i]
+		at := len(keys)
+		keys = append(keys, e.Account...)
+		messages[i] = sink.Message{Key: keys[at:len(keys):len(keys)], Value: e.Value, Headers: headers(e.Trace)}
+	}
+	return messages
 }
 
 // trim removes what is acknowledged, but for what settles. What stays is remembered, so

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// layout stands for a topic's metadata where a partition is expected.
-const layout = -1
+// whole stands for a topic's metadata where a partition is expected.
+const whole = -1
 
 // outages remembers which topics fail, so that an outage is told once however
 // many partitions and attempts it has.

@@ -82,8 +82,13 @@ type Publisher struct {
 	client  *kafka.Client
 	log     zerolog.Logger
 	outages outages
-	sending together.Group[sending]
+	layouts layouts
+	sending together.Group[flight]
 	unsure  atomic.Uint64
+
+	clientID string
+	bodies   sync.Pool // of requests, *[]byte
+	sorters  sync.Pool // where messages are sorted, *sorter
 }
 
 // New makes a Publisher. It starts nothing.
@@ -97,9 +102,10 @@ func New(c Config, log zerolog.Logger) (*Publisher, error) {
 	c.MaxBackoff = max(or(c.MaxBackoff, DefaultMaxBackoff), c.MinBackoff)
 	p := &Publisher{
 		config: c, client: c.Transport.Client(c.Timeout),
-		log: log.With().Str("component", "sink").Logger(),
+		log:      log.With().Str("component", "sink").Logger(),
+		clientID: c.Transport.Kafka().ClientID,
 	}
-	p.sending.Do, p.sending.Abreast = p.send, abreast
+	p.sending.Do, p.sending.Abreast, p.sending.Joined = p.send, abreast, true
 	return p, nil
 }
 
@@ -111,29 +117,34 @@ func (p *Publisher) Publish(ctx context.Context, topic string, messages []Messag
 	if len(messages) == 0 {
 		return nil
 	}
-	partitions, err := p.partitions(ctx, topic)
+	of, err := p.layoutOf(ctx, topic)
 	if err != nil {
 		return err
 	}
-	groups := assign(messages, partitions)
-	if len(groups) == 1 {
-		for partition, group := range groups {
-			return p.publish(ctx, topic, partition, group)
+	d := p.sorter()
+	defer p.clear(d)
+	d.sort(topic, messages, of, p.config.BatchBytes)
+	p.produce(ctx, &d.flight)
+	return p.finish(ctx, &d.flight)
+}
+
+// finish takes what a flight left undone to its end, each partition for itself.
+func (p *Publisher) finish(ctx context.Context, f *flight) error {
+	var left []*sending
+	for i := range f.sends {
+		if s := &f.sends[i]; s.err != nil || len(s.rest) > 0 {
+			left = append(left, s)
+		} else {
+			p.worked(s.topic, s.partition)
 		}
 	}
-	var (
-		wait   sync.WaitGroup
-		mu     sync.Mutex // guards faults
-		faults []error
-	)
-	for partition, group := range groups {
-		wait.Go(func() {
-			if err := p.publish(ctx, topic, partition, group); err != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				faults = append(faults, err)
-			}
-		})
+	if len(left) == 0 {
+		return nil
+	}
+	faults := make([]error, len(left))
+	var wait sync.WaitGroup
+	for i, s := range left {
+		wait.Go(func() { faults[i] = p.goOn(ctx, s) })
 	}
 	wait.Wait()
 	return errors.Join(faults...)
@@ -143,67 +154,30 @@ func (p *Publisher) Publish(ctx context.Context, topic string, messages []Messag
 // even behind what is written later.
 func (p *Publisher) Unsure() uint64 { return p.unsure.Load() }
 
-// assign groups messages by partition as the Java client would: by murmur2 of
-// the key.
-func assign(messages []Message, partitions int) map[int][]Message {
-	all := make([]int, partitions)
-	for i := range all {
-		all[i] = i
-	}
-	groups := make(map[int][]Message)
-	for _, m := range messages {
-		partition := kafka.Murmur2Balancer{}.Balance(kafka.Message{Key: m.Key}, all...)
-		groups[partition] = append(groups[partition], m)
-	}
-	return groups
-}
-
-// partitions is how many partitions a topic has. The transport answers from the
-// layout it knows, which is at most its MetadataTTL old, so a topic that grows is
-// noticed and nothing is sent for the question.
-func (p *Publisher) partitions(ctx context.Context, topic string) (int, error) {
-	var n int
-	err := p.retry(ctx, topic, layout, func() error {
-		response, err := p.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
-		if err != nil {
+// goOn takes a partition's messages to their end whose first batch was tried once.
+func (p *Publisher) goOn(ctx context.Context, s *sending) error {
+	tried := s
+	for batch, rest := s.batch, s.rest; len(batch) > 0; batch, rest = fill(rest, p.config.BatchBytes) {
+		if err := p.deliver(ctx, s.topic, s.partition, batch, tried); err != nil {
 			return err
 		}
-		t := &response.Topics[0]
-		if errors.Is(t.Error, kafka.UnknownTopicOrPartition) {
-			return &MissingTopicError{Topic: topic}
-		}
-		if t.Error != nil {
-			return t.Error
-		}
-		if n = len(t.Partitions); n == 0 {
-			return kafka.LeaderNotAvailable
-		}
-		return nil
-	})
-	return n, err
-}
-
-// publish sends the messages of one partition in order, in batches below the
-// size limit, each after the one before is acknowledged.
-func (p *Publisher) publish(ctx context.Context, topic string, partition int, messages []Message) error {
-	for len(messages) > 0 {
-		n, size := 1, messages[0].size()
-		for n < len(messages) && size+messages[n].size() <= p.config.BatchBytes {
-			size += messages[n].size()
-			n++
-		}
-		if err := p.deliver(ctx, topic, partition, messages[:n]); err != nil {
-			return err
-		}
-		messages = messages[n:]
+		tried = nil
 	}
 	return nil
 }
 
-// deliver sends one batch until it is acknowledged. A batch that is too large for
-// the topic goes in halves, down to single messages.
-func (p *Publisher) deliver(ctx context.Context, topic string, partition int, batch []Message) error {
-	err := p.retry(ctx, topic, partition, func() error { return p.produce(ctx, topic, partition, batch) })
+// deliver sends one batch until it is acknowledged; tried, if not nil, is how its first
+// attempt went. A batch that is too large for the topic goes in halves, down to single
+// messages.
+func (p *Publisher) deliver(ctx context.Context, topic string, partition int, batch []Message, tried *sending) error {
+	err := p.retry(ctx, topic, partition, func() error {
+		if tried != nil {
+			first := tried.err
+			tried = nil
+			return first
+		}
+		return p.again(ctx, topic, partition, batch)
+	})
 	if !tooLarge(err) {
 		return err
 	}
@@ -211,10 +185,25 @@ func (p *Publisher) deliver(ctx context.Context, topic string, partition int, ba
 		return &TooLargeError{Topic: topic, Size: batch[0].size(), Err: err}
 	}
 	half := len(batch) / 2
-	if err := p.deliver(ctx, topic, partition, batch[:half]); err != nil {
+	if err := p.deliver(ctx, topic, partition, batch[:half], nil); err != nil {
 		return err
 	}
-	return p.deliver(ctx, topic, partition, batch[half:])
+	return p.deliver(ctx, topic, partition, batch[half:], nil)
+}
+
+// again makes one attempt for one batch.
+func (p *Publisher) again(ctx context.Context, topic string, partition int, batch []Message) error {
+	s := sending{topic: topic, partition: partition, leader: unknown, batch: batch}
+	of := p.layouts.get(topic)
+	if of == nil {
+		of, _ = p.askLayout(ctx, topic) // what could not be asked fails at the next step too
+	}
+	if of != nil && partition < len(of.leaders) {
+		s.leader = of.leaders[partition]
+	}
+	f := &flight{sends: []sending{s}}
+	p.produce(ctx, f)
+	return f.sends[0].err
 }
 
 // retry repeats an attempt while its error can heal and the context lives.
@@ -224,9 +213,7 @@ func (p *Publisher) retry(ctx context.Context, topic string, partition int, atte
 	for {
 		err := attempt()
 		if err == nil {
-			if lasted, over := p.outages.end(topic, partition); over {
-				p.log.Info().Str("topic", topic).Dur("lasted", lasted).Msg("publishing works again")
-			}
+			p.worked(topic, partition)
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -251,6 +238,13 @@ func (p *Publisher) retry(ctx context.Context, topic string, partition int, atte
 			return fmt.Errorf("publish to %s: %w (the last attempt said: %w)", topic, ctx.Err(), err)
 		}
 		pause = min(2*pause, p.config.MaxBackoff)
+	}
+}
+
+// worked notes that a partition took what it was sent.
+func (p *Publisher) worked(topic string, partition int) {
+	if lasted, over := p.outages.end(topic, partition); over {
+		p.log.Info().Str("topic", topic).Dur("lasted", lasted).Msg("publishing works again")
 	}
 }
 

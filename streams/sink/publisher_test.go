@@ -30,15 +30,26 @@ func TestKeysGoWhereTheJavaClientSendsThem(t *testing.T) {
 	} {
 		for _, partitions := range []int{1, 2, 7, 12, 50} {
 			want := int(uint32(hash)&0x7fffffff) % partitions
-			groups := assign([]Message{{Key: []byte(key)}}, partitions)
-			if len(groups[want]) != 1 {
+			groups := sorted([]Message{{Key: []byte(key)}}, partitions)
+			if len(groups) != 1 || groups[0].partition != want {
 				t.Errorf("%q of %d partitions: got %v, want %d", key, partitions, groups, want)
 			}
 		}
 	}
-	if groups := assign(make([]Message, 1000), 12); len(groups) != 12 {
+	if groups := sorted(make([]Message, 1000), 12); len(groups) != 12 {
 		t.Errorf("messages without a key went to %d partitions of 12", len(groups))
 	}
+}
+
+// sorted divides messages among the partitions of a topic.
+func sorted(messages []Message, partitions int) []sending {
+	of := &layout{leaders: make([]int, partitions)}
+	for i := range partitions {
+		of.partitions = append(of.partitions, i)
+	}
+	var d sorter
+	d.sort("out", messages, of, DefaultBatchBytes)
+	return d.flight.sends
 }
 
 func TestPublishKeepsEverything(t *testing.T) {

@@ -86,7 +86,22 @@ func (f *fetcher) fetch(ctx context.Context) error {
 	if a.err != nil {
 		return fmt.Errorf("fetch %s/%d at %d: %w", f.partition.Topic, f.partition.ID, f.offset, a.err)
 	}
-	return f.deliver(a.got)
+	if a.delivered {
+		return a.failed
+	}
+	news, err := f.deliver(a.got)
+	if news {
+		se.tell()
+	}
+	return err
+}
+
+// goesOn says that the next thing to do is to ask again along with others.
+func (f *fetcher) goesOn() bool {
+	se := f.session
+	se.mu.Lock()
+	defer se.mu.Unlock()
+	return f.ahead && !f.hear && se.merge.queues[f.index].size < se.room()
 }
 
 // patience is how long the broker may hold the request.
@@ -97,7 +112,8 @@ func (f *fetcher) patience() time.Duration {
 	return f.session.source.cfg.FetchMaxWait
 }
 
-func (f *fetcher) deliver(got fetched) error {
+// deliver hands on what came, and reports whether the merge is to be told.
+func (f *fetcher) deliver(got fetched) (news bool, err error) {
 	var entries []entry
 	if len(got.set) > 0 {
 		entries = f.session.chunk(f.usual)
@@ -109,12 +125,11 @@ func (f *fetcher) deliver(got fetched) error {
 	// What was read before a bad batch is good; the error comes again with the
 	// next answer, which then begins with the bad batch.
 	if err != nil && next == f.offset {
-		return fmt.Errorf("read %s/%d: %w", f.partition.Topic, f.partition.ID, err)
+		return false, fmt.Errorf("read %s/%d: %w", f.partition.Topic, f.partition.ID, err)
 	}
 	f.offset, f.hear, f.usual = next, false, len(entries)
 	f.ahead = next >= got.end
-	f.session.push(f.index, entries, next, got.end)
-	return nil
+	return f.session.push(f.index, entries, next, got.end), nil
 }
 
 func (f *fetcher) decode(entries []entry, r *Record) []entry {

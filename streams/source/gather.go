@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,43 +25,63 @@ type gatherer struct {
 	asks []*ask
 }
 
-// ask is one partition's part in a request, and then of the answer.
+// ask is one partition's part in a request, and then of the answer. Until it is done
+// whoever makes the request has the fetcher to itself.
 type ask struct {
+	fetcher   *fetcher
 	partition engine.Partition
 	index     int
 	offset    int64
-	lead      chan []*ask // told: make the request for these, of which it is the first
+	lead      chan []*ask // told: make the request for these, of which it is the first; nil: for those that gather
 	done      chan struct{}
 
 	got  fetched
 	body []byte // of an answer that is the partition's alone
 	err  error
+
+	delivered bool  // what came was handed on
+	failed    error // it could not be
 }
 
 func newAsk(f *fetcher) *ask {
-	return &ask{partition: f.partition, index: f.index, offset: f.offset, lead: make(chan []*ask, 1), done: make(chan struct{})}
+	return &ask{
+		fetcher: f, partition: f.partition, index: f.index, offset: f.offset,
+		lead: make(chan []*ask, 1), done: make(chan struct{}),
+	}
 }
 
 // fetch waits a breath and asks along with all that have come by then. Whoever came
-// first makes the request.
+// first makes the request, and goes on with those that have nothing else to do than to
+// ask again: they need not be woken.
 func (g *gatherer) fetch(ctx context.Context, s *Source, a *ask) {
-	if g.add(a) {
-		sleep(ctx, breath) // cut short it goes on all the same: others wait for the outcome
-		s.fetch(ctx, s.cfg.FetchMaxWait, g.take())
-	}
-	select {
-	case <-a.done:
-	case asks := <-a.lead:
-		s.fetch(ctx, s.cfg.FetchMaxWait, asks)
+	var asks []*ask
+	for leads := g.add(a); ; {
+		if leads {
+			sleep(ctx, breath) // cut short it goes on all the same: others wait for the outcome
+			asks = g.take()
+		}
+		if len(asks) > 0 {
+			answered, size := s.fetch(ctx, s.cfg.FetchMaxWait, asks)
+			if leads = g.again(a, g.deliver(ctx, answered, size)); leads {
+				continue
+			}
+		}
+		select {
+		case <-a.done:
+			return
+		case asks = <-a.lead:
+			leads = asks == nil
+		}
 	}
 }
 
 // add says whether the ask is the first one.
-func (g *gatherer) add(a *ask) bool {
+func (g *gatherer) add(asks ...*ask) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.asks = append(g.asks, a)
-	return len(g.asks) == 1
+	first := len(g.asks) == 0
+	g.asks = append(g.asks, asks...)
+	return first
 }
 
 // take returns those that have come, the one that asks first.
@@ -72,9 +93,47 @@ func (g *gatherer) take() []*ask {
 	return asks
 }
 
-// fetch asks for partitions and gives each its part of the answer. Those of other
-// leaders than the first one's are left to one of them.
-func (s *Source) fetch(ctx context.Context, wait time.Duration, asks []*ask) {
+// again lets asks gather for the next request, and says whether the caller makes it.
+func (g *gatherer) again(own *ask, asks []*ask) bool {
+	if len(asks) == 0 || !g.add(asks...) {
+		return false
+	}
+	if slices.Contains(asks, own) {
+		return true
+	}
+	asks[0].lead <- nil
+	return false
+}
+
+// deliver hands on what partitions were answered, all of it before the merge is told, and
+// returns the asks that go on. A large answer is left to the fetchers, side by side.
+func (g *gatherer) deliver(ctx context.Context, asks []*ask, size int) (on []*ask) {
+	var news *Session
+	for _, a := range asks {
+		if a.err == nil && size < minPooled {
+			told, err := a.fetcher.deliver(a.got)
+			if a.delivered, a.failed = true, err; told {
+				news = a.fetcher.session
+			}
+		}
+	}
+	if news != nil {
+		news.tell()
+	}
+	for _, a := range asks {
+		if ctx.Err() == nil && a.delivered && a.failed == nil && a.fetcher.goesOn() {
+			a.offset, a.got, a.body, a.delivered = a.fetcher.offset, fetched{}, nil, false
+			on = append(on, a)
+		} else {
+			close(a.done)
+		}
+	}
+	return on
+}
+
+// fetch asks for partitions and gives each its part of the answer, of so many bytes. Those
+// of other leaders than the first one's are left to one of them, and not returned.
+func (s *Source) fetch(ctx context.Context, wait time.Duration, asks []*ask) (answered []*ask, size int) {
 	req := newFetchRequest(asks, s.cfg.FetchMaxBytes, int(wait/time.Millisecond))
 	req.clientID, req.pool = s.transport.ClientID, &s.buffers
 	ctx, cancel := context.WithTimeout(ctx, wait+s.cfg.RequestTimeout)
@@ -83,6 +142,7 @@ func (s *Source) fetch(ctx context.Context, wait time.Duration, asks []*ask) {
 	res, err := s.transport.RoundTrip(ctx, s.addr, req)
 	if err == nil {
 		answer := res.(*fetchAnswer)
+		size = len(answer.body)
 		if parts, err = answer.parse(); len(req.asks) == 1 {
 			req.asks[0].body = answer.body
 		}
@@ -90,11 +150,11 @@ func (s *Source) fetch(ctx context.Context, wait time.Duration, asks []*ask) {
 	for _, a := range req.asks {
 		a.take(parts, err)
 	}
+	return req.asks, size
 }
 
 // take finds the partition's part of an answer.
 func (a *ask) take(parts []partAnswer, err error) {
-	defer close(a.done)
 	a.err = err
 	if err != nil {
 		return

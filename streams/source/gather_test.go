@@ -9,6 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"tidemark/pkg/engine"
 )
 
 // At the end of the log the partitions that one broker leads are asked for together, and
@@ -65,5 +67,64 @@ func gatherings(c *kfake.Cluster, led map[int32]int) func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		return len(waiting) == 0
+	}
+}
+
+// asksOf are asks of a session at the ends of its logs, one for each partition.
+func asksOf(n int) (*Session, []*ask) {
+	se := &Session{
+		source: &Source{cfg: Config{BufferEvents: 2 * n}}, parts: make([]engine.Partition, n),
+		merge: newMerger(make([]int64, n)), answered: make([]int64, n), wake: make(chan struct{}, 1),
+	}
+	var asks []*ask
+	for i := range n {
+		asks = append(asks, newAsk(&fetcher{session: se, index: i}))
+	}
+	return se, asks
+}
+
+func released(a *ask) bool {
+	select {
+	case <-a.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// Those go on without being woken whose log is read to its end and who have room.
+func TestWhoHasNothingElseToDoAsksAgain(t *testing.T) {
+	t.Parallel()
+	se, asks := asksOf(4)
+	asks[1].err = errShort
+	asks[2].got.end = 5 // behind
+	se.merge.push(3, []entry{one(0, 10), one(0, 11)}, 0, 0)
+	var g gatherer
+	on := g.deliver(t.Context(), asks, 100)
+	if len(on) != 1 || on[0] != asks[0] || released(asks[0]) || !released(asks[1]) || !released(asks[2]) || !released(asks[3]) {
+		t.Fatalf("%d asks go on, want the first alone", len(on))
+	}
+	select {
+	case <-se.wake: // it was caught up
+	default:
+		t.Error("the merge was not told")
+	}
+	if !g.again(asks[0], on) || len(g.take()) != 1 {
+		t.Error("the first does not make the next request")
+	}
+	if g.again(asks[1], on) || <-asks[0].lead != nil {
+		t.Error("who is done does not leave the next request to the first that goes on")
+	}
+	if g.again(asks[0], on[:0]) || g.again(asks[1], on) || len(asks[0].lead) > 0 {
+		t.Error("a request that is gathered for has two who make it")
+	}
+}
+
+func TestLargeAnswersAreLeftToTheFetchers(t *testing.T) {
+	t.Parallel()
+	_, asks := asksOf(2)
+	var g gatherer
+	if on := g.deliver(t.Context(), asks, minPooled); len(on) > 0 || asks[0].delivered || !released(asks[0]) || !released(asks[1]) {
+		t.Errorf("%d asks go on, want none", len(on))
 	}
 }

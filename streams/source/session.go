@@ -267,14 +267,12 @@ func (se *Session) chunk(n int) []entry {
 	return slices.Grow(se.merge.chunk(), n)
 }
 
-func (se *Session) push(i int, entries []entry, fetched, end int64) {
+// push adds what a fetch brought, and reports whether the merge is to be told.
+func (se *Session) push(i int, entries []entry, fetched, end int64) (news bool) {
 	se.mu.Lock()
+	defer se.mu.Unlock()
 	se.answered[i] = time.Now().UnixMilli()
-	news := se.merge.push(i, entries, fetched, end)
-	se.mu.Unlock()
-	if news {
-		se.tell()
-	}
+	return se.merge.push(i, entries, fetched, end)
 }
 
 func (se *Session) fail(err error) {

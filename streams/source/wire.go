@@ -77,6 +77,11 @@ func (r *fetchRequest) Broker(cluster protocol.Cluster) (protocol.Broker, error)
 
 // leader is who leads a partition.
 func (a *ask) leader(cluster protocol.Cluster) (protocol.Broker, error) {
+	of, known := cluster.Topics[a.partition.Topic].Partitions[int32(a.partition.ID)]
+	if broker, led := cluster.Brokers[of.Leader]; known && led {
+		return broker, nil
+	}
+	// kafka-go says what is missing.
 	var one fetchRequest
 	one.add(a.partition, a.offset)
 	return one.Request.Broker(cluster)

@@ -21,9 +21,9 @@ type wire struct {
 	Time        string `json:"time"`
 	Subject     string `json:"subject"`
 	Data        struct {
-		Contact    map[string]any `json:"contact"`
+		Contact    scoring.Map    `json:"contact"`
 		Strength   *float64       `json:"strength"`
-		Properties map[string]any `json:"properties"`
+		Properties scoring.Map    `json:"properties"`
 		Attributes map[string]any `json:"attributes"`
 		Domain     string         `json:"domain"`
 		Domains    []string       `json:"domains"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -64,7 +65,10 @@ func (s *Store) checkServer(ctx context.Context, server goredis.Cmdable) error {
 		return refused(fmt.Errorf("redis.addrs: %s means a Redis Cluster, but the server runs in mode %q: "+
 			"give one address, or start it with cluster-enabled yes", strings.Join(s.cfg.Addrs, ","), facts.mode))
 	}
-	return s.checkEviction(ctx, server)
+	if err := s.checkEviction(ctx, server); err != nil {
+		return err
+	}
+	return s.checkTransactions(ctx, server)
 }
 
 // serverFacts are what HELLO tells every user, whatever the ACL.
@@ -74,14 +78,22 @@ func (s *Store) hello(ctx context.Context, server goredis.Cmdable) (serverFacts,
 	var facts serverFacts
 	err := s.try(ctx, "ask redis for its version", func() error {
 		p := server.Pipeline() // Cmdable has no Do
-		cmd := p.Do(ctx, "HELLO", "3")
+		cmd := p.Do(ctx, "HELLO", "2")
 		if _, err := p.Exec(ctx); err != nil {
 			return err
 		}
-		reply, _ := cmd.Val().(map[any]any)
-		facts.server, _ = reply["server"].(string)
-		facts.version, _ = reply["version"].(string)
-		facts.mode, _ = reply["mode"].(string)
+		reply, _ := cmd.Val().([]any)
+		for field := range slices.Chunk(reply, 2) {
+			value, _ := field[len(field)-1].(string)
+			switch field[0] {
+			case "server":
+				facts.server = value
+			case "version":
+				facts.version = value
+			case "mode":
+				facts.mode = value
+			}
+		}
 		return nil
 	})
 	return facts, err
@@ -113,6 +125,23 @@ func (s *Store) checkEviction(ctx context.Context, server goredis.Cmdable) error
 			"run CONFIG SET maxmemory-policy noeviction and write it to redis.conf", policy))
 	}
 	return nil
+}
+
+// checkTransactions looks whether the user may use what accounts are read and written in.
+func (s *Store) checkTransactions(ctx context.Context, server goredis.Cmdable) error {
+	err := s.try(ctx, "ask redis for a transaction", func() error {
+		_, err := server.TxPipelined(ctx, func(p goredis.Pipeliner) error { return p.Ping(ctx).Err() })
+		return err
+	})
+	switch {
+	case err == nil:
+		return nil
+	case Classify(err) == Auth:
+		return refused(fmt.Errorf("redis lets the user begin no transaction, in which accounts are read and written: "+
+			"run ACL SETUSER %s +@transaction: %w", userName(s.cfg.Username), err))
+	default:
+		return refuseUnlessHeals(err)
+	}
 }
 
 func userName(name string) string {

@@ -36,6 +36,10 @@ func newClient(c Config, onConnect func(context.Context, *goredis.Conn) error) g
 		PoolSize:              c.PoolSize,
 		PipelinePoolSize:      c.PoolSize,
 
+		// RESP3 is for what servers send unasked, which we have none of: go-redis would look for
+		// it before each reply.
+		Protocol: 2,
+
 		// Two round trips less for each new connection.
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},

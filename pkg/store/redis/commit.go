@@ -32,7 +32,6 @@ type pendingAttempt struct {
 // attempt is one step on its way. All its sendings carry the same number and token.
 type attempt struct {
 	step    int // its place in the call
-	moves   []engine.Move
 	turn    *turn
 	encoded *encoder
 	number  uint64
@@ -40,16 +39,19 @@ type attempt struct {
 	again   bool // it was sent in an earlier call
 	sent    bool
 	settled bool
-	check   bool  // Step.Check
-	err     error // of the last sending
+	check   bool     // Step.Check
+	err     error    // of the last sending
+	checked bool     // its versions are to be compared
+	after   *attempt // the step before it, where that has no outcome yet
 	header  [headerSize]string
 }
 
-// turn is one shard's part of a call of Commit.
+// turn is one shard's part of a call of Commit. Its memory is the shard's, for one call
+// after the other.
 type turn struct {
 	shard    int
 	state    *shardState
-	attempts []*attempt
+	attempts []attempt
 	// disturbed: a step of this call ended otherwise than plainly stored. What
 	// comes after it is checked account by account, in this call and the next.
 	disturbed bool
@@ -64,15 +66,16 @@ func (s *Store) Commit(ctx context.Context, steps []engine.Step) []engine.Outcom
 	defer s.end(turns, outcomes)
 	if err := s.prepare(ctx, turns, steps); err != nil {
 		for _, t := range turns {
-			for _, a := range t.attempts {
-				a.fail(outcomes, err)
+			for i := range t.attempts {
+				t.attempts[i].fail(outcomes, err)
 			}
 		}
 		return outcomes
 	}
+	batch := make([]*attempt, 0, len(steps))
 	send := s.plainly
 	for tries := 0; ; {
-		batch := nextBatch(turns)
+		batch = nextBatch(batch[:0], turns)
 		if len(batch) == 0 {
 			return outcomes
 		}
@@ -91,28 +94,33 @@ func (s *Store) Commit(ctx context.Context, steps []engine.Step) []engine.Outcom
 
 // begin groups the steps by shard and locks the shards.
 func (s *Store) begin(steps []engine.Step, outcomes []engine.Outcome) []*turn {
-	byShard := map[int]*turn{}
-	var turns []*turn
-	for i, step := range steps {
+	shards := make([]int, 0, len(steps))
+	for i := range steps {
+		step := &steps[i]
 		if _, err := s.shard(step.Shard); err != nil {
 			outcomes[i] = engine.Outcome{Result: engine.Failed, Err: fmt.Errorf("commit: %w", err)}
 			continue
 		}
-		if err := store.CheckStep(step); err != nil {
+		if err := store.CheckStep(*step); err != nil {
 			outcomes[i] = engine.Outcome{Result: engine.Failed, Err: &Error{Op: "commit", Class: Other, Err: err}}
 			continue
 		}
-		t := byShard[step.Shard]
-		if t == nil {
-			t = &turn{shard: step.Shard, state: &s.states[step.Shard]}
-			byShard[step.Shard] = t
-			turns = append(turns, t)
-		}
-		t.attempts = append(t.attempts, &attempt{step: i, turn: t, check: step.Check})
+		shards = append(shards, step.Shard)
 	}
-	slices.SortFunc(turns, func(a, b *turn) int { return a.shard - b.shard })
-	for _, t := range turns {
-		t.state.mu.Lock()
+	slices.Sort(shards)
+	shards = slices.Compact(shards)
+	turns := make([]*turn, len(shards))
+	for i, shard := range shards {
+		state := &s.states[shard]
+		state.mu.Lock()
+		turns[i] = &state.turn
+		state.turn = turn{shard: shard, state: state, attempts: state.turn.attempts[:0]}
+	}
+	for i := range steps {
+		if outcomes[i].Err == nil {
+			t := &s.states[steps[i].Shard].turn
+			t.attempts = append(t.attempts, attempt{step: i, turn: t, check: steps[i].Check})
+		}
 	}
 	return turns
 }
@@ -126,15 +134,18 @@ func (s *Store) prepare(ctx context.Context, turns []*turn, steps []engine.Step)
 	if err != nil {
 		return err
 	}
-	made := strconv.FormatInt(time.Now().UnixMilli(), 10)
+	now := time.Now().UnixMilli()
+	var token [64]byte
 	for _, t := range turns {
-		for _, a := range t.attempts {
-			a.moves = steps[a.step].Moves
-			a.encoded = t.state.encoder()
-			a.encoded.encode(steps[a.step], s.keys.shards[t.shard], t.state, listed[t.shard])
+		for i := range t.attempts {
+			a := &t.attempts[i]
+			a.encoded = s.encoder()
+			a.encoded.encode(&steps[a.step], &s.keys.shards[t.shard], t.state, listed[t.shard])
 			a.number, a.token = t.state.numberFor(a.encoded)
 			if a.again = a.token != ""; !a.again {
-				a.token = s.process + ":" + strconv.FormatUint(a.number, 10) + ":" + made
+				text := append(append(token[:0], s.process...), ':')
+				text = append(strconv.AppendUint(text, a.number, 10), ':')
+				a.token = string(strconv.AppendInt(text, now, 10))
 			}
 		}
 	}
@@ -161,9 +172,9 @@ func (st *shardState) numberFor(e *encoder) (number uint64, token string) {
 // then still holds: entering a tier is a write of the account.
 func (s *Store) listedTiers(ctx context.Context, steps []engine.Step) (map[int][]string, error) {
 	replies := map[int]*goredis.StringSliceCmd{}
-	for _, step := range steps {
-		if slices.ContainsFunc(step.Writes, func(w engine.Write) bool { return w.State == nil }) {
-			replies[step.Shard] = nil
+	for i := range steps {
+		if removes(&steps[i]) {
+			replies[steps[i].Shard] = nil
 		}
 	}
 	if len(replies) == 0 {
@@ -188,29 +199,45 @@ func (s *Store) listedTiers(ctx context.Context, steps []engine.Step) (map[int][
 	return listed, nil
 }
 
-// nextBatch is what is still without an outcome, with headers for this round.
-func nextBatch(turns []*turn) []*attempt {
-	var batch []*attempt
-	for _, t := range turns {
-		after, ours := "", t.state.token
-		check := ""
-		if t.state.check || t.disturbed {
-			check = "1"
+// removes reports whether a step removes accounts.
+func removes(step *engine.Step) bool {
+	for i := range step.Writes {
+		if step.Writes[i].State == nil {
+			return true
 		}
-		for _, a := range t.attempts {
+	}
+	return false
+}
+
+// nextBatch is what is still without an outcome.
+func nextBatch(batch []*attempt, turns []*turn) []*attempt {
+	for _, t := range turns {
+		var after *attempt
+		check := t.state.check || t.disturbed
+		for i := range t.attempts {
+			a := &t.attempts[i]
 			if a.settled {
 				continue
 			}
-			if a.check {
-				check = "1"
-			}
-			number := strconv.FormatUint(a.number, 10)
-			a.header = [headerSize]string{argNumber: number, argAfter: after, argOurs: ours, argToken: a.token, argCheck: check}
+			check = check || a.check
+			a.after, a.checked = after, check
 			batch = append(batch, a)
-			after, ours = number, a.token
+			after = a
 		}
 	}
 	return batch
+}
+
+// head is what the script is told before the step itself.
+func (a *attempt) head() [headerSize]string {
+	out := [headerSize]string{argNumber: strconv.FormatUint(a.number, 10), argOurs: a.turn.state.token, argToken: a.token}
+	if a.after != nil {
+		out[argAfter], out[argOurs] = strconv.FormatUint(a.after.number, 10), a.after.token
+	}
+	if a.checked {
+		out[argCheck] = "1"
+	}
+	return out
 }
 
 // round sends a batch once and settles what got an answer. It returns the class
@@ -220,6 +247,7 @@ func (s *Store) round(ctx context.Context, batch []*attempt, outcomes []engine.O
 	replies := make([]*goredis.Cmd, len(batch))
 	for i, a := range batch {
 		a.sent = true
+		a.header = a.head()
 		for n := range a.header {
 			a.encoded.args[n] = &a.header[n]
 		}
@@ -286,7 +314,7 @@ func (a *attempt) settle(outcomes []engine.Outcome, reply string) error {
 		a.turn.disturbed = true
 		state.doubt()
 	} else {
-		state.moved(a.moves)
+		a.encoded.moved()
 	}
 	a.settled = true
 	outcomes[a.step] = out
@@ -303,7 +331,8 @@ func (a *attempt) fail(outcomes []engine.Outcome, err error) {
 
 func giveUp(turns []*turn, outcomes []engine.Outcome) {
 	for _, t := range turns {
-		for _, a := range t.attempts {
+		for i := range t.attempts {
+			a := &t.attempts[i]
 			if a.settled {
 				continue
 			}
@@ -320,18 +349,21 @@ func giveUp(turns []*turn, outcomes []engine.Outcome) {
 func (s *Store) end(turns []*turn, outcomes []engine.Outcome) {
 	for _, t := range turns {
 		var unknown []pendingAttempt
-		for _, a := range t.attempts {
-			if a.sent && outcomes[a.step].Result == engine.Failed {
+		for i := range t.attempts {
+			if a := &t.attempts[i]; a.sent && outcomes[a.step].Result == engine.Failed {
 				unknown = append(unknown, pendingAttempt{a.number, a.token, a.encoded.digest()})
 			}
 		}
-		for _, a := range t.attempts {
-			if a.encoded != nil && a.encoded.free() {
-				t.state.spare = a.encoded
+		for i := range t.attempts {
+			if e := t.attempts[i].encoded; e != nil && e.free() {
+				s.encoders.Put(e)
 			}
 		}
-		t.state.pending = append(unknown, t.state.pending...)
+		if len(unknown) > 0 {
+			t.state.pending = append(unknown, t.state.pending...)
+		}
 		t.state.check = t.disturbed
+		clear(t.attempts)
 		t.state.mu.Unlock()
 	}
 	s.stats.committed(outcomes)

@@ -84,6 +84,7 @@ func TestClassify(t *testing.T) {
 		{reply("NOPERM User x has no permissions"), Auth, false},
 		{reply("WRONGTYPE Operation against a key"), WrongType, false},
 		{reply("ERR syntax error"), Other, false},
+		{goredis.TxFailedErr, TryAgain, true},
 		{goredis.ErrClosed, Closed, false},
 		{goredis.ErrPoolTimeout, PoolTimeout, true},
 		{context.Canceled, Canceled, false},

@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"strings"
 
 	"tidemark/pkg/engine"
 )
@@ -49,24 +48,41 @@ type encoder struct {
 	setsAt         int
 	commands       []command
 
-	stands bool        // all positions that move are known to be where the moves begin
-	unseen []*placeKey // places that this process never wrote to
+	moves     []engine.Move
+	positions []*position // of those
+	stands    bool        // all positions that move are known to be where the moves begin
+	unseen    []*placeKey // places that this process never wrote to
 
-	// Texts that args point to: so they cost no memory of their own.
-	values, scores []string
+	// What args point to: so it costs no memory for each. It may move as it grows: what they
+	// point to stays.
+	values   []octets
+	letters  []byte // the values'
+	versions octets
+	numbers  []int64
+
+	moving []moving // memory for places
+	next   []any
 }
 
-// mostKept is how many arguments' memory is kept from one step to the next.
-const mostKept = 1 << 13
+// So many arguments' and values' bytes are kept from one step to the next, at most.
+const (
+	mostKept    = 1 << 13
+	mostLetters = 1 << 18
+)
 
 // free forgets a step, and reports whether the memory is worth keeping for another.
 func (e *encoder) free() bool {
-	if cap(e.args) > mostKept {
+	if cap(e.args) > mostKept || cap(e.letters) > mostLetters {
 		return false
 	}
 	clear(e.args)
-	clear(e.values)
-	*e = encoder{keys: e.keys[:0], args: e.args[:0], commands: e.commands[:0], unseen: e.unseen[:0], values: e.values[:0], scores: e.scores[:0]}
+	clear(e.moving)
+	clear(e.next)
+	*e = encoder{
+		keys: e.keys[:0], args: e.args[:0], commands: e.commands[:0], unseen: e.unseen[:0],
+		positions: e.positions[:0],
+		values:    e.values[:0], letters: e.letters[:0], versions: e.versions[:0], numbers: e.numbers[:0], moving: e.moving[:0], next: e.next[:0],
+	}
 	return true
 }
 
@@ -76,24 +92,22 @@ type command struct{ at, key, n int }
 
 // encode lays a step out for commit.lua, with the header left empty. listed are
 // the tiers that have a listing in the shard; needed only where a step removes accounts.
-func (e *encoder) encode(step engine.Step, k shardKeys, st *shardState, listed []string) {
+func (e *encoder) encode(step *engine.Step, k *shardKeys, st *shardState, listed []string) {
 	e.keys = append(e.keys, k.token, k.marks, k.positions, k.accounts, k.profiles, k.next, k.outbox, k.tiers)
 	e.appends = len(step.Outbox)
 	e.args = slices.Grow(e.args, headerSize+8+3*len(step.Moves)+4*len(step.Writes)+8*len(step.Outbox))[:headerSize]
-	e.moves(step.Moves, st)
+	e.checkPositions(step.Moves, st)
 	e.accounts(step.Writes)
 	e.profiles(step.Writes)
 	e.places(step.Writes, k, st.known(), listed)
 	if len(step.Drop) > 0 {
 		e.command("XDEL", keyOutbox, len(step.Drop))
-		for i := range step.Drop {
-			e.args = append(e.args, &step.Drop[i])
-		}
+		e.args = pointers(e.args, step.Drop)
 	}
 	for i := range step.Outbox {
 		e.append(&step.Outbox[i])
 	}
-	e.positions(step.Moves, st)
+	e.storePositions()
 }
 
 // append adds an entry to the outbox.
@@ -106,9 +120,9 @@ func (e *encoder) append(m *engine.Message) {
 		fields += 2
 	}
 	e.command("XADD", keyOutbox, fields)
-	e.args = append(e.args, "*", "a", &m.Account, "v", m.Value)
+	e.args = append(e.args, "*", "a", &m.Account, "v", (*octets)(&m.Value))
 	if m.Appended != 0 {
-		e.args = append(e.args, "t", strconv.FormatInt(m.Appended, 10))
+		e.args = append(e.args, "t", &m.Appended)
 	}
 	if m.Trace != "" {
 		e.args = append(e.args, "w", &m.Trace)
@@ -131,10 +145,24 @@ func numeral(n int) any {
 	return strconv.Itoa(n)
 }
 
+// number is the argument that says a larger n.
+func (e *encoder) number(n int64) any {
+	e.numbers = append(e.numbers, n)
+	return &e.numbers[len(e.numbers)-1]
+}
+
+// pointers adds texts as arguments that cost no memory.
+func pointers(args []any, texts []string) []any {
+	for i := range texts {
+		args = append(args, &texts[i])
+	}
+	return args
+}
+
 func (e *encoder) count(n int) { e.args = append(e.args, numeral(n)) }
 
 // write adds one command; none where there are no arguments.
-func (e *encoder) write(name string, key int, args []any) {
+func (e *encoder) write(name any, key int, args []any) {
 	if len(args) == 0 {
 		return
 	}
@@ -142,40 +170,48 @@ func (e *encoder) write(name string, key int, args []any) {
 	e.args = append(e.args, args...)
 }
 
-// command begins one whose n arguments follow.
-func (e *encoder) command(name string, key, n int) {
+// command begins one whose n arguments follow. Names are constants, which cost no memory.
+func (e *encoder) command(name any, key, n int) {
 	e.commands = append(e.commands, command{len(e.args) + 3, key, n})
 	e.args = append(e.args, name)
 	e.count(key)
 	e.count(n)
 }
 
-// moves adds the positions that the script checks.
-func (e *encoder) moves(moves []engine.Move, st *shardState) {
+// checkPositions adds the positions that the script checks.
+func (e *encoder) checkPositions(moves []engine.Move, st *shardState) {
 	e.count(len(moves))
-	e.stands = true
+	e.moves, e.stands = moves, true
 	for _, m := range moves {
 		p := st.position(m.Partition)
+		e.positions = append(e.positions, p)
 		e.stands = e.stands && p.known && p.at == m.From
 		e.args = append(e.args, &p.field)
 	}
 	for _, m := range moves {
-		e.args = append(e.args, st.position(m.Partition).text(m.From))
+		e.args = append(e.args, e.number(m.From))
 	}
 	for _, m := range moves {
-		e.args = append(e.args, st.position(m.Partition).text(m.To))
+		e.args = append(e.args, e.number(m.To))
 	}
 }
 
-// positions adds those that the script stores.
-func (e *encoder) positions(moves []engine.Move, st *shardState) {
-	if len(moves) == 0 {
+// storePositions adds those that the script stores.
+func (e *encoder) storePositions() {
+	if len(e.moves) == 0 {
 		return
 	}
-	e.command("HSET", keyPositions, 2*len(moves))
-	for _, m := range moves {
-		p := st.position(m.Partition)
-		e.args = append(e.args, &p.field, p.text(m.To))
+	e.command("HSET", keyPositions, 2*len(e.moves))
+	for i, m := range e.moves {
+		e.args = append(e.args, &e.positions[i].field, e.number(m.To))
+	}
+}
+
+// moved takes note that the step was plainly stored.
+func (e *encoder) moved() {
+	for i, m := range e.moves {
+		p := e.positions[i]
+		p.at, p.known = m.To, true
 	}
 }
 
@@ -183,8 +219,8 @@ func (e *encoder) positions(moves []engine.Move, st *shardState) {
 // version that they will have, the old versions follow in one string.
 func (e *encoder) accounts(writes []engine.Write) {
 	sets, size := 0, 0
-	for _, w := range writes {
-		if w.State != nil {
+	for i := range writes {
+		if w := &writes[i]; w.State != nil {
 			sets++
 			size += versionSize + len(w.State)
 		}
@@ -193,41 +229,36 @@ func (e *encoder) accounts(writes []engine.Write) {
 	e.count(e.sets)
 	e.count(e.removals)
 	e.setsAt = len(e.args)
-	var values strings.Builder
-	values.Grow(size)
-	e.values = slices.Grow(e.values, sets)
-	versions := make([]byte, 0, versionSize*len(writes))
+	e.letters = slices.Grow(e.letters, size)
+	e.versions = slices.Grow(e.versions, versionSize*len(writes))
 	for i := range writes {
 		w := &writes[i]
 		if w.State == nil {
 			continue
 		}
-		start := values.Len()
-		var version [versionSize]byte
-		binary.BigEndian.PutUint64(version[:], cmp.Or(w.Now, w.Was+1))
-		values.Write(version[:])
-		values.Write(w.State)
-		versions = binary.BigEndian.AppendUint64(versions, w.Was)
-		e.values = append(e.values, values.String()[start:])
+		start := len(e.letters)
+		e.letters = append(binary.BigEndian.AppendUint64(e.letters, cmp.Or(w.Now, w.Was+1)), w.State...)
+		e.versions = binary.BigEndian.AppendUint64(e.versions, w.Was)
+		e.values = append(e.values, e.letters[start:])
 		e.args = append(e.args, &w.Account, &e.values[len(e.values)-1])
 	}
-	for _, w := range writes {
-		if w.State == nil {
-			e.args = append(e.args, w.Account)
-			versions = binary.BigEndian.AppendUint64(versions, w.Was)
+	for i := range writes {
+		if w := &writes[i]; w.State == nil {
+			e.args = append(e.args, &w.Account)
+			e.versions = binary.BigEndian.AppendUint64(e.versions, w.Was)
 		}
 	}
-	e.args = append(e.args, versions)
+	e.args = append(e.args, &e.versions)
 }
 
 func (e *encoder) profiles(writes []engine.Write) {
 	var set, remove []any
-	for _, w := range writes {
-		switch {
+	for i := range writes {
+		switch w := &writes[i]; {
 		case w.State == nil, w.Profile != nil && len(w.Profile) == 0:
-			remove = append(remove, w.Account)
+			remove = append(remove, &w.Account)
 		case w.Profile != nil:
-			set = append(set, w.Account, w.Profile)
+			set = append(set, &w.Account, (*octets)(&w.Profile))
 		}
 	}
 	e.write("HSET", keyProfiles, set)
@@ -254,8 +285,10 @@ func (e *encoder) digest() [sha256.Size]byte {
 			text(v)
 		case *string:
 			text(*v)
-		case []byte:
-			add(v)
+		case *octets:
+			add(*v)
+		case *int64:
+			text(strconv.FormatInt(*v, 10))
 		}
 	}
 	return [sha256.Size]byte(h.Sum(nil))

@@ -85,6 +85,8 @@ func Classify(err error) Class {
 		return Canceled
 	case errors.Is(err, ErrOtherServer):
 		return Restarted
+	case errors.Is(err, goredis.TxFailedErr): // the connection still watched what a call that was given up had looked at
+		return TryAgain
 	case goredis.HasErrorPrefix(err, "max number of clients reached"):
 		return MaxClients
 	}

@@ -50,7 +50,7 @@ func (f *faults) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.P
 	return func(ctx context.Context, cmds []goredis.Cmder) error {
 		var copies []sent
 		switch args := cmds[0].Args(); {
-		case cmds[0].Name() == "multi":
+		case cmds[0].Name() == "multi" && cmds[len(cmds)-2].Name() == "mset":
 			copies = []sent{f.transaction(ctx, cmds[1:len(cmds)-1])}
 		case cmds[0].Name() == "evalsha" && args[1] == f.commit:
 			for _, cmd := range cmds {
@@ -83,8 +83,10 @@ func copied(cmd goredis.Cmder) []any {
 		switch v := arg.(type) {
 		case *string:
 			args[i] = strings.Clone(*v)
-		case []byte:
-			args[i] = slices.Clone(v)
+		case *octets:
+			args[i] = slices.Clone([]byte(*v))
+		case *int64:
+			args[i] = *v
 		}
 	}
 	return args

@@ -117,6 +117,7 @@ func (s *Store) Scan(ctx context.Context, shard int, cursor uint64, limit int) (
 	if err != nil {
 		return nil, 0, err
 	}
-	out, err := records(accounts, states, profiles)
-	return out, next, err
+	out := make([]engine.Record, len(accounts))
+	r := answers{spoken(spoken(nil, states, nil), profiles, nil)}
+	return out, next, r.records(out, accounts)
 }

@@ -55,16 +55,19 @@ const trimChunk = 1000
 // already are no error: by an earlier call whose answer was lost, or because the
 // server was set back.
 func (s *Store) Trim(ctx context.Context, shard int, ids []string) (removed int, err error) {
-	k, err := s.shard(shard)
-	if err != nil {
+	if _, err := s.shard(shard); err != nil {
 		return 0, err
 	}
+	outbox := &s.keys.shards[shard].outbox
 	var replies []*goredis.IntCmd
 	err = s.try(ctx, "trim outbox", func() error {
 		return s.relayed.take(ctx, func(p goredis.Pipeliner) {
 			replies = replies[:0]
 			for some := range slices.Chunk(ids, trimChunk) {
-				replies = append(replies, p.XDel(ctx, k.outbox, some...))
+				args := append(make([]any, 0, 2+len(some)), "XDEL", outbox)
+				reply := goredis.NewIntCmd(ctx, pointers(args, some)...)
+				replies = append(replies, reply)
+				_ = p.Process(ctx, reply) // it cannot fail
 			}
 		})
 	})

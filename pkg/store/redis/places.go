@@ -31,24 +31,56 @@ func (p place) compare(q place) int {
 
 // member names the place in the set of all that have a due instant.
 func (p place) member() string {
-	const digits = "0123456789abcdef"
-	return p.tier + ":" + string([]byte{digits[p.bucket>>4], digits[p.bucket&15]})
+	return p.tier + ":" + p.digits()
 }
 
-func parsePlace(member string) (place, error) {
+func (p place) digits() string { return buckets[2*p.bucket : 2*p.bucket+2] }
+
+// buckets are the names of all, each of two digits.
+var buckets = func() string {
+	out := ""
+	for n := range places {
+		out += fmt.Sprintf("%02x", n)
+	}
+	return out
+}()
+
+// tierNames remembers those of places that were read.
+type tierNames []string
+
+// parse reads the name of a place.
+func (t *tierNames) parse(member []byte) (place, error) {
 	if colon := len(member) - 3; colon >= 0 && member[colon] == ':' {
-		if n, err := strconv.ParseUint(member[colon+1:], 16, 8); err == nil && n < places {
-			return place{member[:colon], int(n)}, nil
+		if n, err := strconv.ParseUint(string(member[colon+1:]), 16, 8); err == nil && n < places {
+			return place{t.of(member[:colon]), int(n)}, nil
 		}
 	}
 	return place{}, fmt.Errorf("%q is not the name of a place", member)
 }
 
+func (t *tierNames) of(name []byte) string {
+	for _, known := range *t {
+		if known == string(name) {
+			return known
+		}
+	}
+	*t = append(*t, string(name))
+	return (*t)[len(*t)-1]
+}
+
 // in is a place's sorted set.
-func (k shardKeys) in(p place) string { return k.prefix + "in:" + p.member() }
+func (k *shardKeys) in(p place) string { return k.prefix + inPlace + p.tier + ":" + p.digits() }
+
+const inPlace = "in:"
+
+// named is a place's sorted set, and its name in the set of all that have a due instant.
+func (k *shardKeys) named(p place) (key, name string) {
+	key = k.in(p)
+	return key, key[len(k.prefix)+len(inPlace):]
+}
 
 // eachPlace are the sets of a tier.
-func (k shardKeys) eachPlace(tier string) []string {
+func (k *shardKeys) eachPlace(tier string) []string {
 	out := make([]string, places)
 	for i := range out {
 		out[i] = k.in(place{tier, i})
@@ -64,18 +96,8 @@ type moving struct {
 	due     int64
 }
 
-// movings are what a step changes in places, place by place, those that leave first.
-func movings(writes []engine.Write, listed []string) []moving {
-	n := 0
-	for i := range writes {
-		if w := &writes[i]; w.State == nil || w.Tier != w.TierWas || w.Due != engine.KeepDue {
-			n++
-		}
-	}
-	if n == 0 {
-		return nil
-	}
-	out := make([]moving, 0, n+n/2)
+// movings adds what a step changes in places, place by place, those that leave first.
+func movings(out []moving, writes []engine.Write, listed []string) []moving {
 	leave := func(tier string, w *engine.Write) {
 		out = append(out, moving{place: placeOf(tier, w.Account), leaves: true, account: &w.Account})
 	}
@@ -126,10 +148,11 @@ type placeKey struct {
 	seen      bool // it is ours to write: the server said so
 }
 
-func (n placeKeys) of(p place, k shardKeys) *placeKey {
+func (n placeKeys) of(p place, k *shardKeys) *placeKey {
 	known := n[p]
 	if known == nil {
-		known = &placeKey{key: k.in(p), name: p.member()}
+		known = &placeKey{}
+		known.key, known.name = k.named(p)
 		n[p] = known
 	}
 	return known
@@ -141,12 +164,10 @@ const mostPlaces = 500
 // places adds where accounts lie: by tier, and there by due instant. In the set of all
 // places an instant only ever gets earlier: who finds that nothing is due by it any
 // more puts the true one there (settle.lua), so that a commit need not look.
-func (e *encoder) places(writes []engine.Write, k shardKeys, known placeKeys, listed []string) {
-	all := movings(writes, listed)
-	e.scores = slices.Grow(e.scores, len(all)) // arguments point to them, so it must not grow
-	var tiers []string
-	var next []any
-	for len(all) > 0 {
+func (e *encoder) places(writes []engine.Write, k *shardKeys, known placeKeys, listed []string) {
+	e.moving = movings(e.moving, writes, listed)
+	var tiers []*string
+	for all := e.moving; len(all) > 0; {
 		at := all[0].place
 		n := slices.IndexFunc(all, func(m moving) bool { return m.place != at })
 		if n < 0 {
@@ -169,37 +190,37 @@ func (e *encoder) places(writes []engine.Write, k shardKeys, known placeKeys, li
 		}
 		if leaving < n {
 			e.command("ZADD", len(e.keys), 2*(n-leaving))
-			earliest, first := engine.NoDue, (*string)(nil)
+			earliest, first := engine.NoDue, any(nil)
 			for _, m := range all[leaving:n] {
-				e.scores = append(e.scores, score(m.due))
-				text := &e.scores[len(e.scores)-1]
-				e.args = append(e.args, text, m.account)
+				score := e.score(m.due)
+				e.args = append(e.args, score, m.account)
 				if m.due < earliest {
-					earliest, first = m.due, text
+					earliest, first = m.due, score
 				}
 			}
 			if first != nil {
-				next = append(next, first, &names.name)
+				e.next = append(e.next, first, &names.name)
 			}
-			if at.tier != "" && !slices.Contains(tiers, at.tier) {
-				tiers = append(tiers, at.tier)
+			if at.tier != "" && !slices.ContainsFunc(tiers, func(t *string) bool { return *t == at.tier }) {
+				tiers = append(tiers, &all[0].tier)
 			}
 		}
 		all = all[n:]
 	}
-	for some := range slices.Chunk(next, 2*mostPlaces) {
+	for some := range slices.Chunk(e.next, 2*mostPlaces) {
 		e.command("ZADD", keyNext, 1+len(some))
 		e.args = append(append(e.args, "LT"), some...)
 	}
 	for _, tier := range tiers {
-		e.write("SADD", keyTiers, []any{tier})
+		e.command("SADD", keyTiers, 1)
+		e.args = append(e.args, tier)
 	}
 }
 
-// score is a due instant; those that are listed but never due stand at the end.
-func score(due int64) string {
+// score is the argument that says a due instant; those that are listed but never due stand at the end.
+func (e *encoder) score(due int64) any {
 	if due == engine.NoDue {
 		return "+inf"
 	}
-	return strconv.FormatInt(due, 10)
+	return e.number(due)
 }

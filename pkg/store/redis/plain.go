@@ -25,7 +25,7 @@ func (s *Store) plainly(ctx context.Context, batch []*attempt, outcomes []engine
 	if !single {
 		return None
 	}
-	var mine []*attempt
+	mine := make([]*attempt, 0, len(batch))
 	for _, a := range batch {
 		if a.plain() {
 			mine = append(mine, a)
@@ -81,18 +81,26 @@ func (s *Store) watch(ctx context.Context, c *goredis.Conn, mine []*attempt) (bo
 	get := slices.Clone(watch)
 	watch[0], get[0] = "WATCH", "MGET"
 	p.Do(ctx, watch...)
-	tokens := p.Do(ctx, get...)
+	tokens := goredis.NewRawCmd(ctx, get...)
+	_ = p.Process(ctx, tokens) // it cannot fail
 	for _, a := range mine {
 		for _, place := range a.encoded.unseen {
-			p.ZCard(ctx, place.key) // fails if the key is not ours
+			_ = p.Process(ctx, goredis.NewIntCmd(ctx, "ZCARD", &place.key)) // fails if the key is not ours
 		}
 	}
 	if _, err := p.Exec(ctx); err != nil {
 		return false, err
 	}
-	stored, _ := tokens.Val().([]any)
-	for i, a := range mine {
-		if stored[i] != a.turn.state.token {
+	stored := answers{tokens.Val()}
+	if n, err := stored.array(); err != nil || n != len(mine) {
+		return false, err
+	}
+	for _, a := range mine {
+		_, token, err := stored.text()
+		if err != nil && !errors.Is(err, goredis.Nil) {
+			return false, err
+		}
+		if string(token) != a.turn.state.token {
 			return false, nil
 		}
 		for _, place := range a.encoded.unseen {
@@ -104,23 +112,23 @@ func (s *Store) watch(ctx context.Context, c *goredis.Conn, mine []*attempt) (bo
 
 // store stores the steps in one transaction.
 func (s *Store) store(ctx context.Context, c *goredis.Conn, mine []*attempt, outcomes []engine.Outcome) Class {
-	p := c.TxPipeline()
+	b := s.lend()
+	defer s.giveBack(b)
 	ends, tokens := make([]int, len(mine)), make([]any, 1, 1+2*len(mine))
 	tokens[0] = "MSET"
 	for i, a := range mine {
 		a.sent = true
-		a.encoded.plain(ctx, p)
-		ends[i] = p.Len()
+		a.encoded.plain(b)
+		ends[i] = len(b.cmds)
 		tokens = append(tokens, &a.encoded.keys[keyToken-1], &a.token)
 	}
-	set := p.Do(ctx, tokens...)
-	cmds := p.Cmds()
-	_, err := p.Exec(ctx)
+	b.addAs(tokens)
+	stored, err := b.transact(ctx, c.Pipeline())
 	from := 0
 	for i, a := range mine {
-		// Where the tokens are not set, nothing is.
-		if a.err = set.Err(); a.err == nil {
-			a.finish(outcomes, cmds[from:ends[i]])
+		// Where the transaction was not executed, nothing is stored.
+		if a.err = err; err == nil {
+			a.finish(outcomes, &stored, ends[i]-from)
 		}
 		from = ends[i]
 		a.encoded.unplain()
@@ -131,39 +139,43 @@ func (s *Store) store(ctx context.Context, c *goredis.Conn, mine []*attempt, out
 	return None
 }
 
-// finish settles a step that was stored.
-func (a *attempt) finish(outcomes []engine.Outcome, cmds []goredis.Cmder) {
-	answer := "ok"
-	for _, cmd := range cmds {
-		// What was right at our last commit no longer was: others than this program write here.
-		if err := cmd.Err(); err != nil {
-			a.fail(outcomes, &Error{Op: "commit", Class: Classify(err), Err: err})
-			return
+// finish settles a step that was stored, by so many replies.
+func (a *attempt) finish(outcomes []engine.Outcome, stored *answers, n int) {
+	var refused error
+	answer := []byte("ok")
+	for range n {
+		kind, text, err := stored.text()
+		if refused == nil {
+			refused = err
 		}
-		if cmd.Name() == "xadd" {
-			id, _ := cmd.(*goredis.Cmd).Text()
-			answer += " " + id
+		if kind == '$' { // only XADD says a text
+			answer = append(append(answer, ' '), text...)
 		}
 	}
-	if err := a.settle(outcomes, answer); err != nil {
+	// What was right at our last commit no longer was: others than this program write here.
+	if refused != nil {
+		a.fail(outcomes, &Error{Op: "commit", Class: Classify(refused), Err: refused})
+		return
+	}
+	if err := a.settle(outcomes, string(answer)); err != nil {
 		a.fail(outcomes, err)
 	}
 }
 
 // plain adds the step's commands as such. Until unplain they lie where the script's
 // arguments were: each name and key right before what follows them.
-func (e *encoder) plain(ctx context.Context, p goredis.Pipeliner) {
-	accounts := e.keys[keyAccounts-1]
+func (e *encoder) plain(b *bundle) {
+	accounts := &e.keys[keyAccounts-1]
 	if e.sets > 0 {
 		e.args[e.setsAt-2], e.args[e.setsAt-1] = "HSET", accounts
-		p.Do(ctx, e.args[e.setsAt-2:e.setsAt+2*e.sets]...)
+		b.addAs(e.args[e.setsAt-2 : e.setsAt+2*e.sets])
 	}
 	if removals := e.setsAt + 2*e.sets; e.removals > 0 {
-		p.Do(ctx, append([]any{"HDEL", accounts}, e.args[removals:removals+e.removals]...)...)
+		b.addAs(append([]any{"HDEL", accounts}, e.args[removals:removals+e.removals]...))
 	}
 	for _, c := range e.commands {
-		e.args[c.at-2], e.args[c.at-1] = e.args[c.at-3], e.keys[c.key-1]
-		p.Do(ctx, e.args[c.at-2:c.at+c.n]...)
+		e.args[c.at-2], e.args[c.at-1] = e.args[c.at-3], &e.keys[c.key-1]
+		b.addAs(e.args[c.at-2 : c.at+c.n])
 	}
 }
 

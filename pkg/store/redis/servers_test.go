@@ -79,6 +79,7 @@ func TestWithSmallestRights(t *testing.T) {
 	t.Parallel()
 	r := testenv.StartRedisFor(t, testenv.RedisOptions{Config: []string{
 		"user small on >s3cret ~tm-* &tm-* -@all +@read +@write +@connection +@scripting +@transaction +@pubsub -@dangerous +info",
+		"user hasty on >s3cret ~tm-* &tm-* -@all +@read +@write +@connection +@scripting +@pubsub -@dangerous +info",
 		"user blind on >s3cret ~tm-* &tm-* -@all +@read +@write +@connection +@scripting +@transaction +@pubsub -@dangerous",
 	}})
 	config := func(t *testing.T) redis.Config {
@@ -93,6 +94,12 @@ func TestWithSmallestRights(t *testing.T) {
 		cfg := config(t)
 		cfg.Username = "blind"
 		wantRefused(t, cfg, "ACL SETUSER blind +info")
+	})
+	t.Run("without transactions", func(t *testing.T) {
+		t.Parallel()
+		cfg := config(t)
+		cfg.Username = "hasty"
+		wantRefused(t, cfg, "ACL SETUSER hasty +@transaction")
 	})
 	t.Run("another namespace", func(t *testing.T) {
 		t.Parallel()

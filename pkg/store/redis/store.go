@@ -2,11 +2,8 @@ package redis
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -30,8 +27,11 @@ type Store struct {
 	current atomic.Bool // what is stored is in this version's layout, as far as is known
 	states  []shardState
 	stats   counters
-	loads   trips // of accounts
+	loads   trips // of accounts, from a cluster
+	reads   reads // of accounts, from a single server
 	relayed trips // of outboxes
+
+	bundles, encoders sync.Pool // memory that is used again
 }
 
 var _ engine.Store = (*Store)(nil)
@@ -80,73 +80,6 @@ func (s *Store) Positions(ctx context.Context) ([]map[engine.Partition]int64, er
 	return out, nil
 }
 
-// loadChunk keeps a call of the script within what Lua can unpack.
-const loadChunk = 1000
-
-// Load implements engine.Store, in one round trip with others that load. State and
-// profile of a record belong together: they are read at one moment.
-func (s *Store) Load(ctx context.Context, shard int, accounts []string) ([]engine.Record, error) {
-	if len(accounts) == 0 {
-		return nil, nil
-	}
-	k, err := s.shard(shard)
-	if err != nil {
-		return nil, err
-	}
-	var replies []*goredis.Cmd
-	err = s.try(ctx, "load accounts", func() error {
-		return s.loads.take(ctx, func(p goredis.Pipeliner) {
-			replies = replies[:0]
-			for some := range slices.Chunk(accounts, loadChunk) {
-				args := make([]any, len(some))
-				for i := range some {
-					args[i] = &some[i] // a pointer needs no memory of its own
-				}
-				replies = append(replies, p.EvalSha(ctx, s.scripts.accounts.sha, []string{k.accounts, k.profiles}, args...))
-			}
-		})
-	})
-	if err != nil {
-		return nil, err
-	}
-	var states, profiles []any
-	for _, reply := range replies {
-		both, _ := reply.Val().([]any)
-		if len(both) == 2 {
-			some, _ := both[0].([]any)
-			states = append(states, some...)
-			some, _ = both[1].([]any)
-			profiles = append(profiles, some...)
-		}
-	}
-	return records(accounts, states, profiles)
-}
-
-func records(accounts []string, states, profiles []any) ([]engine.Record, error) {
-	if len(states) != len(accounts) || len(profiles) != len(accounts) {
-		return nil, fmt.Errorf("load accounts: asked for %d, got %d states and %d profiles",
-			len(accounts), len(states), len(profiles))
-	}
-	out := make([]engine.Record, len(accounts))
-	for i, account := range accounts {
-		r := engine.Record{Account: account}
-		if value, stored := states[i].(string); stored {
-			if len(value) < versionSize {
-				return nil, fmt.Errorf("load account %q: the stored value has %d bytes and no version; "+
-					"something else writes to this namespace", account, len(value))
-			}
-			packed := []byte(value)
-			r.Version = binary.BigEndian.Uint64(packed)
-			r.State = packed[versionSize:]
-		}
-		if profile, stored := profiles[i].(string); stored {
-			r.Profile = []byte(profile)
-		}
-		out[i] = r
-	}
-	return out, nil
-}
-
 // shard gives the keys of a shard, or an error for a number that is none.
 func (s *Store) shard(n int) (shardKeys, error) {
 	if n < 0 || n >= len(s.keys.shards) {
@@ -178,8 +111,8 @@ type shardState struct {
 	places placeKeys
 	// positions are those that were moved.
 	positions map[engine.Partition]*position
-	// spare is memory for the next step.
-	spare *encoder
+	// turn is that of the call that has the shard.
+	turn turn
 }
 
 // position is what a process knows of one in a shard.
@@ -188,18 +121,6 @@ type position struct {
 	// at is where our last commit left it, if known: nobody else wrote to the shard since.
 	at    int64
 	known bool
-	// latest is the text of the number that was asked for last.
-	latest *string
-	number int64
-}
-
-// text is the text of a position, as an argument that often costs no memory.
-func (p *position) text(n int64) *string {
-	if p.latest == nil || p.number != n {
-		text := strconv.FormatInt(n, 10)
-		p.latest, p.number = &text, n
-	}
-	return p.latest
 }
 
 func (st *shardState) position(of engine.Partition) *position {
@@ -214,14 +135,6 @@ func (st *shardState) position(of engine.Partition) *position {
 	return p
 }
 
-// moved takes note of a step that was plainly stored.
-func (st *shardState) moved(moves []engine.Move) {
-	for _, m := range moves {
-		p := st.position(m.Partition)
-		p.at, p.known = m.To, true
-	}
-}
-
 // doubt takes note that positions may be others than those that we left.
 func (st *shardState) doubt() {
 	for _, p := range st.positions {
@@ -230,12 +143,11 @@ func (st *shardState) doubt() {
 }
 
 // encoder is memory for a step, which end takes back.
-func (st *shardState) encoder() *encoder {
-	e := st.spare
-	if st.spare = nil; e == nil {
-		e = &encoder{}
+func (s *Store) encoder() *encoder {
+	if e, ok := s.encoders.Get().(*encoder); ok {
+		return e
 	}
-	return e
+	return &encoder{}
 }
 
 func (st *shardState) known() placeKeys {
