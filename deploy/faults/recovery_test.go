@@ -82,7 +82,7 @@ func (w *world) freshEverywhere(begun time.Time, limit time.Duration) time.Durat
 	defer store.Close() //nolint:errcheck // only read from
 	eventually(w.t, 2*time.Minute, func() error {
 		for _, account := range accounts {
-			records, err := store.Load(w.t.Context(), engine.ShardOf(account, store.Shards()), []string{account})
+			records, err := store.Load(w.t.Context(), engine.WantedOf([]string{account}, store.Shards())...)
 			if err == nil && records[0].State == nil {
 				err = errors.New("the event of " + account + " is not stored")
 			}

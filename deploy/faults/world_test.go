@@ -277,7 +277,7 @@ func (w *world) fresh() time.Duration {
 			return err
 		}
 		defer s.Close() //nolint:errcheck // only read from
-		records, err := s.Load(w.t.Context(), engine.ShardOf(account, s.Shards()), []string{account})
+		records, err := s.Load(w.t.Context(), engine.WantedOf([]string{account}, s.Shards())...)
 		if err == nil && records[0].State == nil {
 			err = cmp.Or(w.alive(), errors.New("the event of "+account+" is not stored"))
 		}
@@ -296,22 +296,15 @@ func (w *world) states(s *redis.Store, accounts []string, at int64) (map[string]
 	if err != nil {
 		return nil, err
 	}
-	byShard := map[int][]string{}
-	for _, a := range accounts {
-		shard := engine.ShardOf(a, s.Shards())
-		byShard[shard] = append(byShard[shard], a)
-	}
 	out := map[string]verify.State{}
-	for shard, names := range byShard {
-		for part := range slices.Chunk(names, 1000) {
-			records, err := s.Load(w.t.Context(), shard, part)
-			if err != nil {
+	for part := range slices.Chunk(accounts, 1000) {
+		records, err := s.Load(w.t.Context(), engine.WantedOf(part, s.Shards())...)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range records {
+			if err := addState(out, model, w.relabelled(r), at); err != nil {
 				return nil, err
-			}
-			for _, r := range records {
-				if err := addState(out, model, w.relabelled(r), at); err != nil {
-					return nil, err
-				}
 			}
 		}
 	}

@@ -110,7 +110,7 @@ func (a *Accounts) Standing(ctx context.Context, account string, at int64) (*Sta
 	if err != nil {
 		return nil, err
 	}
-	records, err := a.store.Load(ctx, engine.ShardOf(account, a.store.Shards()), []string{account})
+	records, err := a.store.Load(ctx, engine.WantedOf([]string{account}, a.store.Shards())...)
 	if err != nil {
 		return nil, err
 	}

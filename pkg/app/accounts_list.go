@@ -158,7 +158,7 @@ func (p *page) ofTier(ctx context.Context, c cursor) error {
 			for n < len(names) && engine.ShardOf(names[n], shards) == shard {
 				n++
 			}
-			records, err := p.store.Load(ctx, shard, names[:n])
+			records, err := p.store.Load(ctx, engine.Wanted{Shard: shard, Accounts: names[:n]})
 			if err != nil {
 				return err
 			}

@@ -130,11 +130,11 @@ func (s lagState) NextDue(ctx context.Context, shards []int) ([]int64, error) {
 }
 
 // Load implements lag.State.
-func (s lagState) Load(ctx context.Context, shard int, accounts []string) ([]engine.Record, error) {
+func (s lagState) Load(ctx context.Context, wanted ...engine.Wanted) ([]engine.Record, error) {
 	if s.Store == nil {
-		return make([]engine.Record, len(accounts)), s.fault
+		return nil, s.fault
 	}
-	return s.Store.Load(ctx, shard, accounts)
+	return s.Store.Load(ctx, wanted...)
 }
 
 // ResolveAliases implements lag.State.

@@ -90,20 +90,17 @@ func walk(ctx context.Context, one, other *redis.Store, each func(one, other eng
 }
 
 func loadAll(ctx context.Context, s *redis.Store, like []engine.Record) (map[string]engine.Record, error) {
-	byShard := map[int][]string{}
-	for _, r := range like {
-		n := engine.ShardOf(r.Account, s.Shards())
-		byShard[n] = append(byShard[n], r.Account)
+	names := make([]string, len(like))
+	for i, r := range like {
+		names[i] = r.Account
+	}
+	records, err := s.Load(ctx, engine.WantedOf(names, s.Shards())...)
+	if err != nil {
+		return nil, err
 	}
 	out := make(map[string]engine.Record, len(like))
-	for n, names := range byShard {
-		records, err := s.Load(ctx, n, names)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range records {
-			out[r.Account] = r
-		}
+	for _, r := range records {
+		out[r.Account] = r
 	}
 	return out, nil
 }

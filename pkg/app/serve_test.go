@@ -165,7 +165,7 @@ func (d *deployment) account(name string) (*scoring.Model, *scoring.Account) {
 	if in.model == nil {
 		return nil, nil
 	}
-	records, err := d.store.Load(d.t.Context(), engine.ShardOf(name, d.store.Shards()), []string{name})
+	records, err := d.store.Load(d.t.Context(), engine.WantedOf([]string{name}, d.store.Shards())...)
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -299,7 +299,7 @@ func TestWhatWasLetOutAndNeverPublishedStandsForNothing(t *testing.T) {
 
 func (g *gated) account() *scoring.Account {
 	g.Helper()
-	records, err := g.store.Load(g.Context(), 0, []string{gatedAccount})
+	records, err := g.store.Load(g.Context(), engine.Wanted{Accounts: []string{gatedAccount}})
 	if err != nil {
 		g.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func TestACanaryLeavesNothingButAMessage(t *testing.T) {
 	if err != nil || entries[0].Appended != start {
 		t.Errorf("got %+v, %v, want it to say when it was sent", entries, err)
 	}
-	records, err := s.Load(t.Context(), engine.ShardOf(name, shards), []string{name})
+	records, err := s.Load(t.Context(), engine.WantedOf([]string{name}, shards)...)
 	if err != nil || records[0].State != nil {
 		t.Errorf("got %+v, %v, want no state", records, err)
 	}

@@ -177,7 +177,7 @@ func (w *world) sameAccounts(want map[string]*scoring.Account, until int64) {
 // standing reads an account as stored, under the model in force; nil where there is none.
 func standing(t testing.TB, s engine.Store, past engine.Past, m *scoring.Model, name string) *scoring.Account {
 	t.Helper()
-	records, err := s.Load(t.Context(), engine.ShardOf(name, s.Shards()), []string{name})
+	records, err := s.Load(t.Context(), engine.WantedOf([]string{name}, s.Shards())...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,11 +69,11 @@ func (f *faulty) fails(what string) error {
 	return f.read(what)
 }
 
-func (f *faulty) Load(ctx context.Context, shard int, accounts []string) ([]engine.Record, error) {
+func (f *faulty) Load(ctx context.Context, wanted ...engine.Wanted) ([]engine.Record, error) {
 	if err := f.fails("load"); err != nil {
 		return nil, err
 	}
-	return f.Store.Load(ctx, shard, accounts)
+	return f.Store.Load(ctx, wanted...)
 }
 
 func (f *faulty) Due(ctx context.Context, shards []int, upTo int64, limit int) ([]engine.DueList, error) {

@@ -16,7 +16,7 @@ func forgetful(t *testing.T) *scoring.Model {
 
 func stored(t *testing.T, s engine.Store, name string) engine.Record {
 	t.Helper()
-	records, err := s.Load(t.Context(), engine.ShardOf(name, s.Shards()), []string{name})
+	records, err := s.Load(t.Context(), engine.WantedOf([]string{name}, s.Shards())...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -196,28 +196,21 @@ func (e *Engine) learn(ctx context.Context) error {
 }
 
 func (e *Engine) recall(ctx context.Context, names []string) error {
-	byShard := map[*shard][]string{}
-	for _, name := range names {
-		s := e.shardOf(name)
-		byShard[s] = append(byShard[s], name)
+	records, err := e.load(ctx, WantedOf(names, e.store.Shards())...)
+	if err != nil {
+		return err
 	}
-	for s, names := range byShard {
-		records, err := e.load(ctx, s, names)
+	for _, r := range records {
+		x, err := open(&e.models, &scoring.Account{}, r)
 		if err != nil {
 			return err
 		}
-		for _, r := range records {
-			x, err := open(&e.models, &scoring.Account{}, r)
-			if err != nil {
-				return err
-			}
-			if x.account.Into() == "" {
-				continue
-			}
-			e.moved[r.Account] = went{x.account.Into(), x.from}
-			if x.account.Estate() != nil {
-				e.waiting = append(e.waiting, r.Account)
-			}
+		if x.account.Into() == "" {
+			continue
+		}
+		e.moved[r.Account] = went{x.account.Into(), x.from}
+		if x.account.Estate() != nil {
+			e.waiting = append(e.waiting, r.Account)
 		}
 	}
 	return nil

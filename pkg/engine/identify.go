@@ -4,9 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"tidemark/scoring"
 )
@@ -166,41 +163,26 @@ func (e *Engine) mark(ctx context.Context, inputs []Input) error {
 // nameless are those of the accounts that have events and no profile of their own, and
 // kept is what such ones left and an heir took.
 func (e *Engine) nameless(ctx context.Context, names []string) (found map[string]bool, kept map[string]*scoring.Estate, err error) {
-	byShard := map[int][]string{}
-	for _, name := range names {
-		n := ShardOf(name, e.store.Shards())
-		byShard[n] = append(byShard[n], name)
+	records, err := e.load(ctx, WantedOf(names, e.store.Shards())...)
+	if err != nil {
+		return nil, nil, err
 	}
-	var mu sync.Mutex // guards found and kept: shards are asked at once
 	found, kept = map[string]bool{}, map[string]*scoring.Estate{}
-	group, ctx := errgroup.WithContext(ctx)
-	for n, names := range byShard {
-		l := e.laneOf(n)
-		group.Go(func() error {
-			records, err := e.load(ctx, l.shards[n], names)
-			if err != nil {
-				return err
-			}
-			for _, r := range records {
-				a, err := e.models.read(r)
-				if err != nil {
-					return err
-				}
-				if a == nil {
-					continue
-				}
-				mu.Lock()
-				if a.Nameless() {
-					found[r.Account] = true
-				} else if s, _ := a.Kept(); s != nil {
-					kept[r.Account] = s
-				}
-				mu.Unlock()
-			}
-			return nil
-		})
+	for _, r := range records {
+		a, err := e.models.read(r)
+		if err != nil {
+			return nil, nil, err
+		}
+		if a == nil {
+			continue
+		}
+		if a.Nameless() {
+			found[r.Account] = true
+		} else if s, _ := a.Kept(); s != nil {
+			kept[r.Account] = s
+		}
 	}
-	return found, kept, group.Wait()
+	return found, kept, nil
 }
 
 // nameSet are names, each once. The zero value has none.

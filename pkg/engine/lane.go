@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"tidemark/scoring"
 )
 
@@ -170,7 +168,7 @@ func (l *lane) entries(ctx context.Context, s *shard, names []string) ([]*entry,
 			absent = append(absent, s.blank(strings.Clone(name)))
 		}
 	}
-	if err := l.e.fetch(ctx, s, absent); err != nil {
+	if err := l.e.fetch(ctx, []missing{{s, absent}}); err != nil {
 		return nil, err
 	}
 	l.list = l.list[:0]
@@ -229,38 +227,50 @@ func (l *lane) lay(e *entry) {
 	}
 }
 
-// fetch fills blank entries. Several shards' may be fetched at once.
-func (e *Engine) fetch(ctx context.Context, s *shard, blank []*entry) error {
-	if len(blank) == 0 {
+// missing are accounts of a shard that are not in memory.
+type missing struct {
+	shard *shard
+	blank []*entry
+}
+
+// fetch fills blank entries, in one trip to the store.
+func (e *Engine) fetch(ctx context.Context, all []missing) error {
+	var wanted []Wanted
+	for _, m := range all {
+		if len(m.blank) == 0 {
+			continue
+		}
+		names := make([]string, len(m.blank))
+		for i, b := range m.blank {
+			names[i] = b.name
+		}
+		wanted = append(wanted, Wanted{Shard: m.shard.number, Accounts: names})
+	}
+	if len(wanted) == 0 {
 		return nil
 	}
-	names := make([]string, len(blank))
-	for i, b := range blank {
-		names[i] = b.name
-	}
-	records, err := e.load(ctx, s, names)
-	if err != nil {
-		for _, name := range names {
-			delete(s.accounts, name)
+	records, err := e.load(ctx, wanted...)
+	for _, m := range all {
+		for _, b := range m.blank {
+			if err != nil {
+				delete(m.shard.accounts, b.name)
+				continue
+			}
+			b.version, b.record = records[0].Version, &records[0]
+			records = records[1:]
 		}
-		return err
 	}
-	for i, b := range blank {
-		b.version, b.record = records[i].Version, &records[i]
-	}
-	return nil
+	return err
 }
 
 // gather finds the accounts of the shards' fresh inputs, loading those that are not
-// in memory, all shards at once.
+// in memory.
 func (e *Engine) gather(ctx context.Context, shards []*shard) error {
-	group, ctx := errgroup.WithContext(ctx)
-	for _, s := range shards {
-		if blank := s.find(s.fresh()); len(blank) > 0 {
-			group.Go(func() error { return e.fetch(ctx, s, blank) })
-		}
+	all := make([]missing, len(shards))
+	for i, s := range shards {
+		all[i] = missing{s, s.find(s.fresh())}
 	}
-	return group.Wait()
+	return e.fetch(ctx, all)
 }
 
 // find looks the accounts of inputs up, and returns those that are not in memory, blank.
@@ -286,9 +296,9 @@ func (l *lane) kept() (n int) {
 	return n
 }
 
-func (e *Engine) load(ctx context.Context, s *shard, names []string) (records []Record, err error) {
+func (e *Engine) load(ctx context.Context, wanted ...Wanted) (records []Record, err error) {
 	err = e.retry(ctx, "load", func() (err error) {
-		records, err = e.store.Load(ctx, s.number, names)
+		records, err = e.store.Load(ctx, wanted...)
 		return err
 	})
 	return records, err

@@ -173,7 +173,7 @@ func (l *lane) reload(ctx context.Context, s *shard, stale []*entry) ([]*entry, 
 	for i, e := range stale {
 		names[i] = e.name
 	}
-	records, err := l.e.load(ctx, s, names)
+	records, err := l.e.load(ctx, Wanted{Shard: s.number, Accounts: names})
 	if err != nil {
 		return nil, err
 	}

@@ -19,9 +19,9 @@ type Store interface {
 	// partition that the shard has ever moved. len(result) == Shards().
 	Positions(ctx context.Context) ([]map[Partition]int64, error)
 
-	// Load returns the records of accounts of one shard, in the order asked.
+	// Load returns the records of accounts of some shards, all in the order asked.
 	// An account that is not stored has Version 0 and a nil State.
-	Load(ctx context.Context, shard int, accounts []string) ([]Record, error)
+	Load(ctx context.Context, wanted ...Wanted) ([]Record, error)
 
 	// Commit does each step whole or not at all, in the order given, and returns
 	// an outcome for each. Repeating a step whose outcome is an error is safe:
@@ -54,6 +54,28 @@ const NoDue = int64(1<<63 - 1)
 
 // KeepDue leaves the stored due instant as it is.
 const KeepDue = int64(-1 << 63)
+
+// Wanted are some accounts of a shard.
+type Wanted struct {
+	Shard    int
+	Accounts []string
+}
+
+// WantedOf sorts accounts by their shards, of which there are so many.
+func WantedOf(accounts []string, shards int) []Wanted {
+	at := map[int]int{} // of each shard, its place
+	var all []Wanted
+	for _, account := range accounts {
+		n := ShardOf(account, shards)
+		i, ok := at[n]
+		if !ok {
+			i = len(all)
+			at[n], all = i, append(all, Wanted{Shard: n})
+		}
+		all[i].Accounts = append(all[i].Accounts, account)
+	}
+	return all
+}
 
 // Record is an account as stored.
 type Record struct {

@@ -41,7 +41,7 @@ type Record struct {
 type State interface {
 	Positions(ctx context.Context) ([]map[engine.Partition]int64, error)
 	NextDue(ctx context.Context, shards []int) ([]int64, error)
-	Load(ctx context.Context, shard int, accounts []string) ([]engine.Record, error)
+	Load(ctx context.Context, wanted ...engine.Wanted) ([]engine.Record, error)
 	ResolveAliases(ctx context.Context, domains []string) (map[string]string, error)
 	// Waiting is how many tier changes wait to be published, and the age of the oldest
 	// in milliseconds by the server's own clock; 0 where none does.

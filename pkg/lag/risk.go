@@ -29,7 +29,7 @@ type Risk struct {
 // someAccounts is how many accounts are named.
 const someAccounts = 20
 
-// loadAtOnce is how many accounts of a shard are asked for together.
+// loadAtOnce is how many accounts are asked for together.
 const loadAtOnce = 500
 
 // assess applies the events that were read to copies of their accounts, as the service
@@ -43,29 +43,23 @@ func (w *Watcher) assess(ctx context.Context, b *backlog, shards int) (*Risk, er
 	if err != nil || m == nil {
 		return nil, err
 	}
-	byShard := make([]map[string][]*scoring.Event, shards)
+	events := map[string][]*scoring.Event{} // by account
 	for _, e := range b.events {
-		n := engine.ShardOf(e.Account, shards)
-		if byShard[n] == nil {
-			byShard[n] = map[string][]*scoring.Event{}
-		}
-		byShard[n][e.Account] = append(byShard[n][e.Account], e)
+		events[e.Account] = append(events[e.Account], e)
 	}
 	var found []candidate
-	for n, accounts := range byShard {
-		for names := range slices.Chunk(slices.Sorted(maps.Keys(accounts)), loadAtOnce) {
-			records, err := w.State.Load(ctx, n, names)
+	for names := range slices.Chunk(slices.Sorted(maps.Keys(events)), loadAtOnce) {
+		records, err := w.State.Load(ctx, engine.WantedOf(names, shards)...)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range records {
+			c, err := rehearse(m, past, r, events[r.Account])
 			if err != nil {
 				return nil, err
 			}
-			for i, r := range records {
-				c, err := rehearse(m, past, r, accounts[names[i]])
-				if err != nil {
-					return nil, err
-				}
-				if c.enters {
-					found = append(found, c)
-				}
+			if c.enters {
+				found = append(found, c)
 			}
 		}
 	}

@@ -69,10 +69,12 @@ func (w *world) Positions(context.Context) ([]map[engine.Partition]int64, error)
 	return w.shards, w.fault()
 }
 func (w *world) NextDue(context.Context, []int) ([]int64, error) { return w.due, w.fault() }
-func (w *world) Load(_ context.Context, _ int, accounts []string) ([]engine.Record, error) {
-	out := make([]engine.Record, len(accounts))
-	for i, a := range accounts {
-		out[i].Account = a
+func (w *world) Load(_ context.Context, wanted ...engine.Wanted) ([]engine.Record, error) {
+	var out []engine.Record
+	for _, n := range wanted {
+		for _, a := range n.Accounts {
+			out = append(out, engine.Record{Account: a})
+		}
 	}
 	return out, w.fault()
 }

@@ -116,16 +116,22 @@ func (s *Store) Positions(ctx context.Context) ([]map[engine.Partition]int64, er
 }
 
 // Load implements engine.Store.
-func (s *Store) Load(ctx context.Context, shard int, accounts []string) ([]engine.Record, error) {
-	if err := s.lock(ctx, shard); err != nil {
+func (s *Store) Load(ctx context.Context, wanted ...engine.Wanted) ([]engine.Record, error) {
+	shards := make([]int, len(wanted))
+	for i := range wanted {
+		shards[i] = wanted[i].Shard
+	}
+	if err := s.lock(ctx, shards...); err != nil {
 		return nil, err
 	}
 	defer s.space.mu.Unlock()
 	var out []engine.Record
-	for _, account := range accounts {
-		r := s.space.shards[shard].records[account]
-		r.Account = account
-		out = append(out, clone(r))
+	for _, w := range wanted {
+		for _, account := range w.Accounts {
+			r := s.space.shards[w.Shard].records[account]
+			r.Account = account
+			out = append(out, clone(r))
+		}
 	}
 	return out, nil
 }

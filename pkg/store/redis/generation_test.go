@@ -137,7 +137,7 @@ func write(t *testing.T, s *redis.Store, account, state string) {
 
 func read(t *testing.T, s *redis.Store, account string) string {
 	t.Helper()
-	records, err := s.Load(t.Context(), engine.ShardOf(account, s.Shards()), []string{account})
+	records, err := s.Load(t.Context(), engine.WantedOf([]string{account}, s.Shards())...)
 	if err != nil {
 		t.Fatal(err)
 	}

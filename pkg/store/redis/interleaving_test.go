@@ -148,7 +148,7 @@ var interleavings = map[string]func(scene){
 		c.commit(c.a, increment(0), engine.OK)
 		c.commit(c.b, engine.Step{Writes: []engine.Write{{Account: "a", Was: 1}}}, engine.OK)
 		c.late(0, "done!") // an erased account does not come back
-		if r, err := c.b.Load(c.t.Context(), 0, []string{"a"}); err != nil || r[0].Version != 0 {
+		if r, err := c.b.Load(c.t.Context(), engine.Wanted{Accounts: []string{"a"}}); err != nil || r[0].Version != 0 {
 			c.t.Errorf("got version %d (%v), want none", r[0].Version, err)
 		}
 	},

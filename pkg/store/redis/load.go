@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -15,40 +16,48 @@ import (
 // loadChunk keeps a command short, and a call of the script within what Lua can unpack.
 const loadChunk = 1000
 
-// Load implements engine.Store, in one round trip with others that load. State and
-// profile of a record belong together: they are read at one moment.
-func (s *Store) Load(ctx context.Context, shard int, accounts []string) ([]engine.Record, error) {
-	if len(accounts) == 0 {
+// Load implements engine.Store, in one round trip. State and profile of a record belong
+// together: they are read at one moment.
+func (s *Store) Load(ctx context.Context, wanted ...engine.Wanted) ([]engine.Record, error) {
+	n := 0
+	for _, w := range wanted {
+		if _, err := s.shard(w.Shard); err != nil {
+			return nil, err
+		}
+		n += len(w.Accounts)
+	}
+	if n == 0 {
 		return nil, nil
 	}
-	if _, err := s.shard(shard); err != nil {
-		return nil, err
+	read := s.readScripted
+	if _, single := s.client.(*goredis.Client); single {
+		read = s.readPlainly
 	}
-	k := &s.keys.shards[shard]
-	if _, single := s.client.(*goredis.Client); !single {
-		return s.loadByScript(ctx, k, accounts)
-	}
-	out := make([]engine.Record, len(accounts))
-	err := s.try(ctx, "load accounts", func() error {
-		r, err := s.reads.take(ctx, func(b *bundle) { askForRecords(b, k, accounts) })
-		rest := out
-		for some := range slices.Chunk(accounts, loadChunk) {
-			if err == nil {
-				err = r.records(rest[:len(some)], some)
-			}
-			rest = rest[len(some):]
-		}
-		return err
-	})
-	if err != nil {
+	out := make([]engine.Record, n)
+	if err := s.try(ctx, "load accounts", func() error { return read(ctx, wanted, out) }); err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
-// askForRecords reads accounts in a transaction, at a quarter of what the script costs.
-func askForRecords(b *bundle, k *shardKeys, accounts []string) {
-	for some := range slices.Chunk(accounts, loadChunk) {
+// portions are the accounts of one question each, with the keys of their shard.
+func (s *Store) portions(wanted []engine.Wanted) iter.Seq2[*shardKeys, []string] {
+	return func(yield func(*shardKeys, []string) bool) {
+		for _, w := range wanted {
+			for some := range slices.Chunk(w.Accounts, loadChunk) {
+				if !yield(&s.keys.shards[w.Shard], some) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// readPlainly reads records in one transaction, at a quarter of what the script costs.
+func (s *Store) readPlainly(ctx context.Context, wanted []engine.Wanted, out []engine.Record) error {
+	b := s.lend()
+	defer s.giveBack(b)
+	for k, some := range s.portions(wanted) {
 		for _, key := range []*string{&k.accounts, &k.profiles} {
 			b.add("HMGET", key)
 			for i := range some {
@@ -56,38 +65,40 @@ func askForRecords(b *bundle, k *shardKeys, accounts []string) {
 			}
 		}
 	}
+	r, err := b.transact(ctx, s.client.Pipeline())
+	for _, some := range s.portions(wanted) {
+		if err != nil {
+			return err
+		}
+		err = r.records(out[:len(some)], some)
+		out = out[len(some):]
+	}
+	return err
 }
 
-// loadByScript is Load where the nodes of a cluster are asked, each for itself.
-func (s *Store) loadByScript(ctx context.Context, k *shardKeys, accounts []string) ([]engine.Record, error) {
+// readScripted reads records from a cluster, each of whose nodes is asked for its own.
+func (s *Store) readScripted(ctx context.Context, wanted []engine.Wanted, out []engine.Record) error {
+	p := s.client.Pipeline()
 	var replies []*goredis.Cmd
-	err := s.try(ctx, "load accounts", func() error {
-		return s.loads.take(ctx, func(p goredis.Pipeliner) {
-			replies = replies[:0]
-			for some := range slices.Chunk(accounts, loadChunk) {
-				args := append(make([]any, 0, 5+len(some)), "EVALSHA", &s.scripts.accounts.sha, "2", &k.accounts, &k.profiles)
-				reply := goredis.NewCmd(ctx, pointers(args, some)...)
-				replies = append(replies, reply)
-				_ = p.Process(ctx, reply) // it cannot fail
-			}
-		})
-	})
-	if err != nil {
-		return nil, err
+	for k, some := range s.portions(wanted) {
+		args := append(make([]any, 0, 5+len(some)), "EVALSHA", &s.scripts.accounts.sha, "2", &k.accounts, &k.profiles)
+		reply := goredis.NewCmd(ctx, pointers(args, some)...)
+		replies = append(replies, reply)
+		_ = p.Process(ctx, reply) // it cannot fail
 	}
-	out := make([]engine.Record, len(accounts))
-	for i, reply := range replies {
-		r := answers{spoken(nil, reply.Val(), nil)}
-		some := accounts[i*loadChunk : min((i+1)*loadChunk, len(accounts))]
-		_, err := r.array()
-		if err == nil {
-			err = r.records(out[i*loadChunk:][:len(some)], some)
-		}
+	cmds, _ := p.Exec(ctx) // each command has its own error
+	err := failure(cmds)
+	for _, some := range s.portions(wanted) {
 		if err != nil {
-			return nil, err
+			return err
 		}
+		r := answers{spoken(nil, replies[0].Val(), nil)}
+		if _, err = r.array(); err == nil {
+			err = r.records(out[:len(some)], some)
+		}
+		out, replies = out[len(some):], replies[1:]
 	}
-	return out, nil
+	return err
 }
 
 // recordsTogether is how many bytes of records share a piece of memory at most: it stays as

@@ -163,7 +163,7 @@ func TestGivenUpAndRepeated(t *testing.T) {
 
 func wantOnce(t *testing.T, s *redis.Store, version uint64) {
 	t.Helper()
-	records, err := s.Load(t.Context(), 0, []string{"a"})
+	records, err := s.Load(t.Context(), engine.Wanted{Accounts: []string{"a"}})
 	if err != nil || records[0].Version != version {
 		t.Errorf("got version %d (%v), want %d", records[0].Version, err, version)
 	}

@@ -39,8 +39,6 @@ func newStore(cfg Config, log zerolog.Logger) *Store {
 	}
 	s.keys.base = cfg.Namespace
 	s.client = newClient(cfg, s.servers.onConnect(s.scripts, cfg.Embedded))
-	s.loads.by(s.client)
-	s.reads.by(s)
 	s.relayed.by(s.client)
 	return s
 }

@@ -72,7 +72,7 @@ func (p *process) record(rt *rapid.T, account string) engine.Record {
 	if r, known := p.records[account]; known {
 		return r
 	}
-	r, err := p.store.Load(context.Background(), 0, []string{account})
+	r, err := p.store.Load(context.Background(), engine.Wanted{Accounts: []string{account}})
 	if err != nil {
 		rt.Fatalf("load: %v", err)
 	}
@@ -155,7 +155,7 @@ func wantCounts(rt *rapid.T, s *Store) {
 	if len(slices.Compact(said)) != len(entries) {
 		rt.Fatalf("a message was stored twice: %q", said)
 	}
-	records, err := s.Load(context.Background(), 0, []string{"w", "x", "y", "z"})
+	records, err := s.Load(context.Background(), engine.Wanted{Accounts: []string{"w", "x", "y", "z"}})
 	if err != nil {
 		rt.Fatalf("load: %v", err)
 	}

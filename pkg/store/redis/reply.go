@@ -71,28 +71,6 @@ func (r *answers) text() (kind byte, text []byte, err error) {
 	return kind, text, nil
 }
 
-// take is the next n replies, whatever they are.
-func (r *answers) take(n int) (answers, error) {
-	all := r.rest
-	for left := n; left > 0; left-- {
-		kind, text, err := r.line()
-		size, _ := whole(text)
-		switch {
-		case kind == '-': // it is for whoever asked
-		case err != nil:
-			return answers{}, err
-		case kind == '*':
-			left += int(max(size, 0))
-		case kind == '$' && size >= 0:
-			if size > int64(len(r.rest)-2) {
-				return answers{}, unexpected(string(all))
-			}
-			r.rest = r.rest[size+2:]
-		}
-	}
-	return answers{all[:len(all)-len(r.rest)]}, nil
-}
-
 // whole is the whole number that a text says.
 func whole(text []byte) (n int64, ok bool) {
 	const digits = 18 // no overflow

@@ -47,26 +47,6 @@ func TestAnswersReadWhatIsSpoken(t *testing.T) {
 	}
 }
 
-// Each caller of a trip gets its own replies, errors among them.
-func TestAnswersAreTakenApart(t *testing.T) {
-	t.Parallel()
-	r := answers{spoken(nil, []any{[]any{"a", []any{int64(1), nil}}, replyError("ERR no"), "b", int64(2)}, nil)}
-	if _, err := r.array(); err != nil {
-		t.Fatal(err)
-	}
-	for i, want := range []struct {
-		n   int
-		raw string
-	}{{2, "*2\r\n$1\r\na\r\n*2\r\n:1\r\n$-1\r\n-ERR no\r\n"}, {0, ""}, {2, "$1\r\nb\r\n:2\r\n"}} {
-		if got, err := r.take(want.n); string(got.rest) != want.raw || err != nil {
-			t.Errorf("caller %d: got %q, %v, want %q", i, got.rest, err, want.raw)
-		}
-	}
-	if got, err := r.take(1); err == nil {
-		t.Errorf("got %q of nothing", got.rest)
-	}
-}
-
 // A reply that is cut, or none of Redis's, is an error and not a panic.
 func TestAnswersRefuse(t *testing.T) {
 	t.Parallel()

@@ -151,7 +151,7 @@ func countOverFailover(t *testing.T, sentinel *testenv.Sentinel, s *redis.Store)
 		if at >= total {
 			break
 		}
-		records, err := s.Load(t.Context(), 0, []string{"a"})
+		records, err := s.Load(t.Context(), engine.Wanted{Accounts: []string{"a"}})
 		if err != nil {
 			continue
 		}
@@ -161,7 +161,7 @@ func countOverFailover(t *testing.T, sentinel *testenv.Sentinel, s *redis.Store)
 		}})
 	}
 	wg.Wait() // the account must be there on the new master too
-	records, err := s.Load(t.Context(), 0, []string{"a"})
+	records, err := s.Load(t.Context(), engine.Wanted{Accounts: []string{"a"}})
 	if err != nil {
 		t.Fatal(err)
 	}

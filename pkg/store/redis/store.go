@@ -27,8 +27,6 @@ type Store struct {
 	current atomic.Bool // what is stored is in this version's layout, as far as is known
 	states  []shardState
 	stats   counters
-	loads   trips // of accounts, from a cluster
-	reads   reads // of accounts, from a single server
 	relayed trips // of outboxes
 
 	bundles, encoders sync.Pool // memory that is used again

@@ -56,50 +56,6 @@ func (t *trips) take(ctx context.Context, fill func(goredis.Pipeliner)) error {
 	}
 }
 
-// reads are trips to a single server, in one transaction each.
-type reads struct{ group together.Group[reader] }
-
-// reader is one caller's part of such a trip.
-type reader struct {
-	fill func(*bundle)
-	got  answers
-	err  error
-}
-
-// by has the trips go by a store's client.
-func (t *reads) by(s *Store) {
-	t.group.Abreast = abreast
-	t.group.Do = func(ctx context.Context, aboard []*reader) {
-		b := s.lend()
-		defer s.giveBack(b)
-		ends := make([]int, len(aboard))
-		for i, p := range aboard {
-			p.fill(b)
-			ends[i] = len(b.cmds)
-		}
-		all, err := b.transact(ctx, s.client.Pipeline())
-		from := 0
-		for i, p := range aboard {
-			if p.err = err; err == nil {
-				p.got, p.err = all.take(ends[i] - from)
-			}
-			from = ends[i]
-		}
-	}
-}
-
-// take sends what fill adds and returns the replies, among which may be errors. fill may be called again.
-func (t *reads) take(ctx context.Context, fill func(*bundle)) (answers, error) {
-	for {
-		p := &reader{fill: fill}
-		t.group.Take(ctx, p)
-		// A trip ends with the context of whoever made it.
-		if ctx.Err() != nil || !errors.Is(p.err, context.Canceled) {
-			return p.got, p.err
-		}
-	}
-}
-
 // failure is the first error among replies that is more than an answer of nil.
 func failure(cmds []goredis.Cmder) error {
 	for _, cmd := range cmds {

@@ -19,7 +19,7 @@ func noShard(t *testing.T, open Peers) {
 			t.Errorf("step %d: got result %d (%v), want %d", i, out[i].Result, out[i].Err, want)
 		}
 	}
-	if _, err := s.Load(t.Context(), s.Shards(), []string{"a"}); err == nil {
+	if _, err := s.Load(t.Context(), engine.Wanted{Shard: s.Shards(), Accounts: []string{"a"}}); err == nil {
 		t.Error("Load of a shard that is none succeeded")
 	}
 	if _, err := s.Due(t.Context(), []int{-1}, 0, 1); err == nil {
@@ -38,7 +38,7 @@ func endedContext(t *testing.T, open Peers) {
 	if out.Result != engine.Failed || out.Err == nil {
 		t.Errorf("got result %d (%v), want Failed with an error", out.Result, out.Err)
 	}
-	if _, err := s.Load(ctx, 0, []string{"a"}); err == nil {
+	if _, err := s.Load(ctx, engine.Wanted{Accounts: []string{"a"}}); err == nil {
 		t.Error("Load with an ended context succeeded")
 	}
 	// Unknown outcome or not, the repeat is safe.

@@ -150,7 +150,7 @@ func noLostWrite(t *testing.T, open Peers) {
 		account := "common"
 		wg.Go(func() {
 			for done := 0; done < each; {
-				records, err := s.Load(t.Context(), 0, []string{account})
+				records, err := s.Load(t.Context(), engine.Wanted{Accounts: []string{account}})
 				if err != nil {
 					t.Error(err)
 					return

@@ -47,7 +47,7 @@ func wantResult(t *testing.T, out engine.Outcome, want engine.Result) {
 
 func load(t *testing.T, s engine.Store, shard int, accounts ...string) []engine.Record {
 	t.Helper()
-	records, err := s.Load(t.Context(), shard, accounts)
+	records, err := s.Load(t.Context(), engine.Wanted{Shard: shard, Accounts: accounts})
 	if err != nil {
 		t.Fatal(err)
 	}
