@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"tidemark/scoring"
 )
 
@@ -233,8 +235,35 @@ type missing struct {
 	blank []*entry
 }
 
-// fetch fills blank entries, in one trip to the store.
+const (
+	// loadPortion is from how many accounts on one trip to the store is enough: the server
+	// reads those of the next while what came is taken apart.
+	loadPortion = 1024
+	// loadsAbreast is how many more trips of a lane are under way at once.
+	loadsAbreast = 2
+)
+
+// fetch fills blank entries.
 func (e *Engine) fetch(ctx context.Context, all []missing) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(loadsAbreast)
+	from, n := 0, 0
+	for i := range all {
+		if n += len(all[i].blank); n >= loadPortion {
+			some := all[from : i+1]
+			group.Go(func() error { return e.fetchAtOnce(ctx, some) })
+			from, n = i+1, 0
+		}
+	}
+	err := e.fetchAtOnce(ctx, all[from:])
+	if lost := group.Wait(); err == nil {
+		err = lost
+	}
+	return err
+}
+
+// fetchAtOnce fills blank entries in one trip.
+func (e *Engine) fetchAtOnce(ctx context.Context, all []missing) error {
 	var wanted []Wanted
 	for _, m := range all {
 		if len(m.blank) == 0 {
