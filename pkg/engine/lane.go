@@ -239,27 +239,34 @@ const (
 	// loadPortion is from how many accounts on one trip to the store is enough: the server
 	// reads those of the next while what came is taken apart.
 	loadPortion = 1024
-	// loadsAbreast is how many more trips of a lane are under way at once.
-	loadsAbreast = 2
+	// loadsAbreast is how many trips of a lane are under way at once.
+	loadsAbreast = 3
 )
 
 // fetch fills blank entries.
 func (e *Engine) fetch(ctx context.Context, all []missing) error {
+	trips := portions(all)
+	if len(trips) == 1 {
+		return e.fetchAtOnce(ctx, trips[0])
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(loadsAbreast)
+	for _, some := range trips {
+		group.Go(func() error { return e.fetchAtOnce(ctx, some) })
+	}
+	return group.Wait()
+}
+
+// portions are those that one trip each is made for.
+func portions(all []missing) (trips [][]missing) {
 	from, n := 0, 0
 	for i := range all {
 		if n += len(all[i].blank); n >= loadPortion {
-			some := all[from : i+1]
-			group.Go(func() error { return e.fetchAtOnce(ctx, some) })
+			trips = append(trips, all[from:i+1])
 			from, n = i+1, 0
 		}
 	}
-	err := e.fetchAtOnce(ctx, all[from:])
-	if lost := group.Wait(); err == nil {
-		err = lost
-	}
-	return err
+	return append(trips, all[from:])
 }
 
 // fetchAtOnce fills blank entries in one trip.
