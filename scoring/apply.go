@@ -210,7 +210,7 @@ func (m *Model) count(a *Account, e *Event, matched []int, out *Outcome) []int {
 	var gain float64 // at most what the total gains
 	var act *click   // where the event may be part of a burst
 	if m.holds != nil {
-		matched, act = m.withhold(a, e, who, matched, out)
+		matched, act = m.withhold(a, e, who, &as, matched, out)
 	}
 	counted := matched[:0]
 	for _, i := range matched {

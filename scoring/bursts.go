@@ -38,7 +38,7 @@ const (
 
 // remember notes an event that may be part of a burst; nil where it is older than what
 // is remembered.
-func (m *Model) remember(a *Account, e *Event, who uint64, bursts uint64) *click {
+func (m *Model) remember(a *Account, e *Event, who uint64, as *titled, bursts uint64) *click {
 	if e.Time+clickMemory <= a.Clock {
 		return nil
 	}
@@ -64,8 +64,7 @@ func (m *Model) remember(a *Account, e *Event, who uint64, bursts uint64) *click
 	n := len(s.clicks)
 	s.clicks = slices.Grow(s.clicks, 1)[:n+1]
 	c := &s.clicks[n]
-	as := m.titled(e.Contact)
-	*c = click{at: e.Time, strength: e.Strength, role: m.role(e.Contact, &as), rules: bursts, parts: c.parts[:0]}
+	*c = click{at: e.Time, strength: e.Strength, role: m.role(e.Contact, as), rules: bursts, parts: c.parts[:0]}
 	return c
 }
 

@@ -23,11 +23,11 @@ const (
 // Where the event may be part of a burst, it is remembered and returned: earlier
 // ones of the burst that it completes are taken back. An event of which nothing is
 // held, and that only a human causes, releases what is held of its person.
-func (m *Model) withhold(a *Account, e *Event, who uint64, matched []int, out *Outcome) (rest []int, act *click) {
+func (m *Model) withhold(a *Account, e *Event, who uint64, as *titled, matched []int, out *Outcome) (rest []int, act *click) {
 	h := m.holds
 	rules, bursts := h.rulesFor(e, matched)
 	if bursts != 0 && who != 0 {
-		act = m.remember(a, e, who, bursts)
+		act = m.remember(a, e, who, as, bursts)
 		if act != nil {
 			rules |= m.bursts(a, who, act, out)
 		}
@@ -39,8 +39,7 @@ func (m *Model) withhold(a *Account, e *Event, who uint64, matched []int, out *O
 		act.match(m, matched)
 		return matched, act
 	}
-	as := m.titled(e.Contact)
-	multiplier, by := m.multiplier(e.Contact, &as), uint64(0)
+	multiplier, by := m.multiplier(e.Contact, as), uint64(0)
 	rest = matched[:0]
 	for _, i := range matched {
 		k := slices.IndexFunc(h.bySignal[i], func(r int) bool { return rules&(1<<r) != 0 })

@@ -152,25 +152,18 @@ func (p *page) ofTier(ctx context.Context, c cursor) error {
 		if err != nil {
 			return err
 		}
-		for len(names) > 0 {
-			shard := engine.ShardOf(names[0], shards)
-			n := 1
-			for n < len(names) && engine.ShardOf(names[n], shards) == shard {
-				n++
-			}
-			records, err := p.store.Load(ctx, engine.Wanted{Shard: shard, Accounts: names[:n]})
-			if err != nil {
+		records, err := p.store.Load(ctx, engine.WantedOf(names, shards)...) // they are listed shard by shard
+		if err != nil {
+			return err
+		}
+		for i, record := range records {
+			if err := p.add(record); err != nil {
+				if i < len(records)-1 || next != "" {
+					shard := engine.ShardOf(record.Account, shards)
+					p.out.Next = cursor{Tier: c.Tier, Store: store.FormatCursor(shard, record.Account)}.format()
+				}
 				return err
 			}
-			for i, record := range records {
-				if err := p.add(record); err != nil {
-					if i < n-1 || n < len(names) || next != "" {
-						p.out.Next = cursor{Tier: c.Tier, Store: store.FormatCursor(shard, record.Account)}.format()
-					}
-					return err
-				}
-			}
-			names = names[n:]
 		}
 		if next == "" {
 			return nil

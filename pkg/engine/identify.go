@@ -2,8 +2,8 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"slices"
-	"strings"
 
 	"tidemark/scoring"
 )
@@ -123,21 +123,21 @@ func (e *Engine) moveDomain(ctx context.Context, in *Input, domain string, moves
 // the few that declare a domain under which there are events, or may be by then.
 func (e *Engine) mark(ctx context.Context, inputs []Input) error {
 	late := e.model.LateIdentification()
-	var domains nameSet
+	domains := map[string]bool{}
 	for i := range inputs {
 		switch in := &inputs[i]; {
 		case in.Event.Kind == scoring.KindMerge:
 			in.joins = true
 		case late && in.Event.Kind == scoring.KindProfile:
 			for _, d := range in.Event.Profile.Domains {
-				domains.add(d)
+				domains[d] = true
 			}
 		}
 	}
-	if len(domains.names) == 0 {
+	if len(domains) == 0 {
 		return nil
 	}
-	nameless, kept, err := e.nameless(ctx, domains.names)
+	nameless, kept, err := e.nameless(ctx, slices.Sorted(maps.Keys(domains)))
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (e *Engine) mark(ctx context.Context, inputs []Input) error {
 			}
 		}
 		for _, name := range [...]string{e.heir(in.Event.Account), in.Event.Domain, e.heir(in.Event.Into)} {
-			if domains.seen[name] {
+			if domains[name] {
 				nameless[name] = true // by now it may have events
 			}
 		}
@@ -183,22 +183,4 @@ func (e *Engine) nameless(ctx context.Context, names []string) (found map[string
 		}
 	}
 	return found, kept, nil
-}
-
-// nameSet are names, each once. The zero value has none.
-type nameSet struct {
-	names []string
-	seen  map[string]bool
-}
-
-func (m *nameSet) add(name string) {
-	if m.seen[name] {
-		return
-	}
-	if m.seen == nil {
-		m.seen = map[string]bool{}
-	}
-	name = strings.Clone(name) // the event's text is not ours to keep
-	m.seen[name] = true
-	m.names = append(m.names, name)
 }

@@ -13,25 +13,21 @@ type words func(subject) (string, bool)
 
 // text compiles what of an event is mostly a string, and constants, or returns nil.
 func (b builder) text(n ast.Node) words {
+	if name, ok := plainName(n); ok {
+		return b.named(name)
+	}
 	switch n := n.(type) {
 	case *ast.StringNode:
 		return func(subject) (string, bool) { return n.Value, true }
 	case *ast.ChainNode:
 		return b.text(n.Node)
-	case *ast.IdentifierNode:
-		return b.named(n.Value)
 	case *ast.MemberNode:
 		key, ok := n.Property.(*ast.StringNode)
-		if !ok {
+		object := b.object(n.Node)
+		if !ok || object == nil {
 			return nil
 		}
-		if isEnv(n.Node) {
-			return b.named(key.Value)
-		}
-		object, name := b.object(n.Node), key.Value
-		if object == nil {
-			return nil
-		}
+		name := key.Value
 		return func(s subject) (string, bool) {
 			if o := object(s); o != nil {
 				return o.Text(name)
@@ -40,6 +36,21 @@ func (b builder) text(n ast.Node) words {
 		}
 	}
 	return nil
+}
+
+// plainName is the name that a part of an expression stands for, if it is no more than one.
+func plainName(n ast.Node) (name string, ok bool) {
+	switch n := n.(type) {
+	case *ast.ChainNode:
+		return plainName(n.Node)
+	case *ast.IdentifierNode:
+		return n.Value, true
+	case *ast.MemberNode:
+		if key, ok := n.Property.(*ast.StringNode); ok && isEnv(n.Node) {
+			return key.Value, true
+		}
+	}
+	return "", false
 }
 
 // named is a name that is always a string.
@@ -58,21 +69,10 @@ func (b builder) named(name string) words {
 
 // object compiles what is one of the event's objects as a whole, or returns nil.
 func (b builder) object(n ast.Node) func(subject) scoring.Object {
-	var name string
-	switch n := n.(type) {
-	case *ast.ChainNode:
-		return b.object(n.Node)
-	case *ast.IdentifierNode:
-		name = n.Value
-	case *ast.MemberNode:
-		if key, ok := n.Property.(*ast.StringNode); ok && isEnv(n.Node) {
-			name = key.Value
-		}
-	}
 	if _, ok := b.scope.(eventScope); !ok {
 		return nil
 	}
-	switch name {
+	switch name, _ := plainName(n); name {
 	case "properties":
 		return propertiesOf
 	case "contact":

@@ -73,10 +73,10 @@ func (b *bundle) add(args ...any) {
 	b.cmds = append(b.cmds, queued{of: b, from: from, to: len(b.args)})
 }
 
-// also adds an argument to the command that was added last.
-func (b *bundle) also(arg any) {
-	b.args = append(b.args, arg)
-	b.cmds[len(b.cmds)-1].to++
+// also adds texts to the command that was added last.
+func (b *bundle) also(texts []string) {
+	b.args = pointers(b.args, texts)
+	b.cmds[len(b.cmds)-1].to = len(b.args)
 }
 
 // addAs has a command sent whose arguments are the caller's until it was.

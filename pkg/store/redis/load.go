@@ -60,9 +60,7 @@ func (s *Store) readPlainly(ctx context.Context, wanted []engine.Wanted, out []e
 	for k, some := range s.portions(wanted) {
 		for _, key := range []*string{&k.accounts, &k.profiles} {
 			b.add("HMGET", key)
-			for i := range some {
-				b.also(&some[i])
-			}
+			b.also(some)
 		}
 	}
 	r, err := b.transact(ctx, s.client.Pipeline())

@@ -62,7 +62,7 @@ func (l *look) ask(b *bundle, k *shardKeys, upTo, behind *string) {
 	count := b.number(int64(l.each + 1))
 	for i := range l.places {
 		p := &l.places[i]
-		key := b.text(k.prefix, inPlace, p.tier, ":", p.digits())
+		key := b.place(k, p.place)
 		b.add("ZRANGE", key, "-inf", upTo, "BYSCORE", "LIMIT", "0", count, "WITHSCORES")
 		b.add("ZRANGE", key, behind, "+inf", "BYSCORE", "LIMIT", "0", "1", "WITHSCORES")
 	}
@@ -118,7 +118,7 @@ func (l *look) later(r *answers, p *dated) error {
 func (l *look) askFirst(b *bundle, k *shardKeys) {
 	for i := range l.places {
 		p := &l.places[i]
-		b.add("ZRANGE", b.text(k.prefix, inPlace, p.tier, ":", p.digits()), "0", "0", "WITHSCORES")
+		b.add("ZRANGE", b.place(k, p.place), "0", "0", "WITHSCORES")
 	}
 }
 

@@ -73,6 +73,11 @@ func (k *shardKeys) in(p place) string { return k.prefix + inPlace + p.tier + ":
 
 const inPlace = "in:"
 
+// place is in as an argument.
+func (b *bundle) place(k *shardKeys, p place) any {
+	return b.text(k.prefix, inPlace, p.tier, ":", p.digits())
+}
+
 // named is a place's sorted set, and its name in the set of all that have a due instant.
 func (k *shardKeys) named(p place) (key, name string) {
 	key = k.in(p)
