@@ -54,6 +54,9 @@ func TestIdleAccountsGoFromRedis(t *testing.T) {
 		}
 	}
 	wantKeys(t, server, "HLEN", "tm:{000}:accounts", 1)
+	if n, err := s.Accounts(t.Context()); n != 1 || err != nil {
+		t.Errorf("%d accounts are stored (%v), want 1", n, err)
+	}
 	wantKeys(t, server, "ZCARD", "tm:{000}:next", 0)
 	if err := e.Process(t.Context(), engine.Round{Watermark: start + 30*scoring.Day, Until: engine.UnknownWatermark}); err != nil {
 		t.Fatal(err)

@@ -48,6 +48,12 @@ type Deadletters interface {
 	Heals(err error) bool
 }
 
+// population are the accounts that are stored.
+type population interface {
+	engine.Scanner
+	Accounts(ctx context.Context) (int64, error)
+}
+
 // pump takes inputs from the source through the engine, session by session.
 type pump struct {
 	source  *source.Source
@@ -61,7 +67,7 @@ type pump struct {
 	guard   *guard // nil: none
 	fences  *fences
 	users   *identity.Resolver // nil: no topic names users
-	scan    engine.Scanner     // nil: idle accounts are kept
+	scan    population         // nil: idle accounts are kept
 	rescore *rescorer          // nil: there was one model only
 	log     zerolog.Logger
 	now     func() int64
@@ -81,6 +87,7 @@ type pump struct {
 	rests   bool            // nothing waits, see atRest
 	rewound bool            // the store was found set back; not reconciled yet
 	reapAt  time.Time       // when idle accounts are looked for next
+	reaps   time.Duration   // how long after each other; 0: all begins anew
 	live    time.Time       // when the latest live event came
 	looked  time.Time       // when due instants and the model were looked up
 	stirred bool            // something happened since the latest checkpoint
@@ -356,22 +363,30 @@ func (p *pump) lookPause() time.Duration {
 	return time.Second
 }
 
-// Idle accounts are looked for a few at a time, and all of them once a day.
+// Idle accounts are looked for a few at a time, and all of them once a day where this pause
+// between two looks allows it.
 const (
-	reapPause = 5 * time.Second
-	reapCycle = 24 * time.Hour
+	leastReapPause = 5 * time.Second
+	reapCycle      = 24 * time.Hour
 )
 
 // reap has the engine forget idle accounts, now and then.
 func (p *pump) reap(ctx context.Context) {
-	if now := time.Now(); now.Before(p.reapAt) || p.scan == nil {
+	if p.scan == nil || time.Now().Before(p.reapAt) {
 		return
 	}
+	if p.reaps == 0 {
+		accounts, err := p.scan.Accounts(ctx)
+		if p.told("stored accounts", err); err != nil {
+			return
+		}
+		p.reaps = max(reapCycle/time.Duration(p.engine.ReapCalls(accounts)), leastReapPause)
+	}
+	p.reapAt = time.Now().Add(p.reaps)
 	more, err := p.engine.Reap(ctx, p.scan)
 	p.told("idle accounts", err)
-	p.reapAt = time.Now().Add(reapPause)
 	if !more {
-		p.reapAt = time.Now().Add(reapCycle)
+		p.reaps = 0
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"runtime"
 	"sync/atomic"
 
@@ -148,9 +149,9 @@ type Engine struct {
 	watermark int64
 	level     int64 // the latest time of an input
 
-	// Where Reap stands.
-	reaping int
-	cursor  uint64
+	// Where Reap stands: so many shards behind the first, at a cursor.
+	reapFrom, reaping int
+	cursor            uint64
 
 	walk    walk         // where Rescore stands
 	adopted atomic.Int64 // accounts that were put under the model in force
@@ -169,6 +170,7 @@ func New(c Config, m *scoring.Model, s Store, a Aliases, enc Encoder, h Hooks, m
 	e := &Engine{
 		store: s, aliases: a, encoder: enc, hooks: h, outage: outage{log: log}, metrics: metrics, model: m, models: models{now: m},
 		ends: map[Partition]int64{}, moved: map[string]went{}, watermark: UnknownWatermark, level: UnknownWatermark,
+		reapFrom: rand.IntN(s.Shards()),
 	}
 	for i := range c.Lanes {
 		e.lanes = append(e.lanes, newLane(e, i, c.Lanes, max(c.Accounts/c.Lanes, 1)))

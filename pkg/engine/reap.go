@@ -8,22 +8,30 @@ import (
 // reapBatch is how many accounts a Reap looks at.
 const reapBatch = 500
 
+// ReapCalls is about how many calls of Reap it takes to look at so many accounts.
+func (e *Engine) ReapCalls(accounts int64) int64 {
+	return accounts/reapBatch + int64(e.store.Shards())
+}
+
 // Reap looks at some accounts of the owned shards, and forgets those that are idle for
 // too long: in the lowest tier nothing tells when, so that a quiet account costs no entry
 // in the due index. Calls go on where the last one stopped; it returns false when all
-// accounts were looked at, and begins anew with the next. No round may be processed meanwhile.
+// accounts were looked at, and begins anew with the next. Each engine begins with a shard of
+// its own choice: one that never lives to the end looks at other accounts than the one
+// before. No round may be processed meanwhile.
 func (e *Engine) Reap(ctx context.Context, scan Scanner) (more bool, err error) {
 	if e.watermark == UnknownWatermark {
 		return true, nil
 	}
 	for ; e.reaping < e.store.Shards(); e.reaping++ {
-		if !e.owns(e.reaping) {
+		shard := (e.reapFrom + e.reaping) % e.store.Shards()
+		if !e.owns(shard) {
 			continue
 		}
-		l := e.laneOf(e.reaping)
-		e.cursor, err = l.reap(ctx, l.shards[e.reaping], scan, e.cursor)
+		l := e.laneOf(shard)
+		e.cursor, err = l.reap(ctx, l.shards[shard], scan, e.cursor)
 		if err != nil {
-			return true, fmt.Errorf("forget idle accounts of shard %d: %w", e.reaping, err)
+			return true, fmt.Errorf("forget idle accounts of shard %d: %w", shard, err)
 		}
 		if e.cursor == 0 {
 			e.reaping++

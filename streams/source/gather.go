@@ -20,9 +20,12 @@ const breath = 2 * time.Millisecond
 // logs. The broker holds a request until one of its partitions has something, and then
 // answers for all. A partition that comes while a request is held goes with those
 // that come then; they meet once both are answered within a breath.
+//
+// Requests that wait for nothing end together, so that all go in one where nothing comes.
 type gatherer struct {
-	mu   sync.Mutex // guards asks; nothing blocks while it is held
+	mu   sync.Mutex // guards what follows; nothing blocks while it is held
 	asks []*ask
+	held []time.Time // when the brokers give up those that are under way, at the latest
 }
 
 // ask is one partition's part in a request, and then of the answer. Until it is done
@@ -55,13 +58,19 @@ func newAsk(f *fetcher) *ask {
 // ask again: they need not be woken.
 func (g *gatherer) fetch(ctx context.Context, s *Source, a *ask) {
 	var asks []*ask
+	calm := false // nothing came, and nobody else is to come
 	for leads := g.add(a); ; {
 		if leads {
-			sleep(ctx, breath) // cut short it goes on all the same: others wait for the outcome
+			if !calm {
+				sleep(ctx, breath) // cut short it goes on all the same: others wait for the outcome
+			}
 			asks = g.take()
 		}
 		if len(asks) > 0 {
-			answered, size := s.fetch(ctx, s.cfg.FetchMaxWait, asks)
+			until := g.begin(time.Now(), s.cfg.FetchMaxWait)
+			answered, size := s.fetch(ctx, max(time.Until(until), 0), asks)
+			alone := g.end(until)
+			calm = alone && !slices.ContainsFunc(answered, (*ask).brought)
 			if leads = g.again(a, g.deliver(ctx, answered, size)); leads {
 				continue
 			}
@@ -91,6 +100,29 @@ func (g *gatherer) take() []*ask {
 	asks := g.asks
 	g.asks = nil
 	return asks
+}
+
+// begin notes a request that waits so long at most, or until another one is given up.
+func (g *gatherer) begin(now time.Time, wait time.Duration) (until time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	until = now.Add(wait)
+	for _, other := range g.held {
+		if other.After(now.Add(time.Millisecond)) && other.Before(until) {
+			until = other
+		}
+	}
+	g.held = append(g.held, until)
+	return until
+}
+
+// end notes that a request is over, and says whether no other is under way.
+func (g *gatherer) end(until time.Time) (alone bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := slices.Index(g.held, until)
+	g.held = slices.Delete(g.held, i, i+1)
+	return len(g.held) == 0
 }
 
 // again lets asks gather for the next request, and says whether the caller makes it.
@@ -152,6 +184,9 @@ func (s *Source) fetch(ctx context.Context, wait time.Duration, asks []*ask) (an
 	}
 	return req.asks, size
 }
+
+// brought reports whether the answer is not just that nothing came.
+func (a *ask) brought() bool { return a.err != nil || len(a.got.set) > 0 }
 
 // take finds the partition's part of an answer.
 func (a *ask) take(parts []partAnswer, err error) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -126,5 +127,27 @@ func TestLargeAnswersAreLeftToTheFetchers(t *testing.T) {
 	var g gatherer
 	if on := g.deliver(t.Context(), asks, minPooled); len(on) > 0 || asks[0].delivered || !released(asks[0]) || !released(asks[1]) {
 		t.Errorf("%d asks go on, want none", len(on))
+	}
+}
+
+// Requests that are given up at the same instant can go in one from then on.
+func TestRequestsThatWaitEndTogether(t *testing.T) {
+	t.Parallel()
+	var g gatherer
+	now := time.Now()
+	first := g.begin(now, time.Second)
+	second := g.begin(now.Add(300*time.Millisecond), time.Second)
+	late := g.begin(now.Add(time.Second-time.Microsecond), time.Second)
+	if want := now.Add(time.Second); !first.Equal(want) || !second.Equal(want) {
+		t.Errorf("they end after %v and %v, want a second", first.Sub(now), second.Sub(now))
+	}
+	if want := now.Add(2*time.Second - time.Microsecond); !late.Equal(want) {
+		t.Errorf("one that could not wait any more ends after %v, want two seconds", late.Sub(now))
+	}
+	if g.end(first) || g.end(late) {
+		t.Error("it says that no other is under way")
+	}
+	if !g.end(second) {
+		t.Error("it says that another is under way")
 	}
 }

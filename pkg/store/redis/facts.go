@@ -125,12 +125,7 @@ func number(info, name string) int64 {
 // due instants, listings and aliases included. It looks at shards of about a quarter of
 // the accounts and takes the others to be like them.
 func (s *Store) Weight(ctx context.Context) (accounts, bytes int64, err error) {
-	lengths := make([]*goredis.IntCmd, s.Shards())
-	err = s.pipe(ctx, "count accounts", func(p goredis.Pipeliner) {
-		for i, k := range s.keys.shards {
-			lengths[i] = p.HLen(ctx, k.accounts)
-		}
-	})
+	lengths, err := s.lengths(ctx)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -150,6 +145,29 @@ func (s *Store) Weight(ctx context.Context) (accounts, bytes int64, err error) {
 		return accounts, 0, nil
 	}
 	return accounts, int64(float64(weighed) / float64(seen) * float64(accounts)), nil
+}
+
+// Accounts is how many accounts are stored.
+func (s *Store) Accounts(ctx context.Context) (accounts int64, err error) {
+	lengths, err := s.lengths(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, n := range lengths {
+		accounts += n.Val()
+	}
+	return accounts, nil
+}
+
+// lengths are how many accounts the shards hold.
+func (s *Store) lengths(ctx context.Context) ([]*goredis.IntCmd, error) {
+	lengths := make([]*goredis.IntCmd, s.Shards())
+	err := s.pipe(ctx, "count accounts", func(p goredis.Pipeliner) {
+		for i, k := range s.keys.shards {
+			lengths[i] = p.HLen(ctx, k.accounts)
+		}
+	})
+	return lengths, err
 }
 
 // weighEach is which part of the shards is weighed, and weighSamples how many fields of
