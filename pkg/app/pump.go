@@ -363,11 +363,12 @@ func (p *pump) lookPause() time.Duration {
 	return time.Second
 }
 
-// Idle accounts are looked for a few at a time, and all of them once a day where this pause
-// between two looks allows it.
+// Idle accounts are looked for a few at a time, and all of them once a day where these
+// pauses between two looks allow it: shards may come and go meanwhile.
 const (
-	leastReapPause = 5 * time.Second
 	reapCycle      = 24 * time.Hour
+	leastReapPause = 5 * time.Second
+	mostReapPause  = 10 * time.Minute
 )
 
 // reap has the engine forget idle accounts, now and then.
@@ -380,7 +381,7 @@ func (p *pump) reap(ctx context.Context) {
 		if p.told("stored accounts", err); err != nil {
 			return
 		}
-		p.reaps = max(reapCycle/time.Duration(p.engine.ReapCalls(accounts)), leastReapPause)
+		p.reaps = min(max(reapCycle/time.Duration(p.engine.ReapCalls(accounts)), leastReapPause), mostReapPause)
 	}
 	p.reapAt = time.Now().Add(p.reaps)
 	more, err := p.engine.Reap(ctx, p.scan)

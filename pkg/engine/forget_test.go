@@ -23,14 +23,31 @@ func stored(t *testing.T, s engine.Store, name string) engine.Record {
 	return records[0]
 }
 
-// reap goes through all accounts once.
-func reap(t *testing.T, e *engine.Engine, scan engine.Scanner) {
+// reap goes through all accounts once, in so many calls.
+func reap(t *testing.T, e *engine.Engine, scan engine.Scanner) (calls int64) {
 	t.Helper()
-	for more := true; more; {
+	for more := true; more; calls++ {
 		var err error
 		if more, err = e.Reap(t.Context(), scan); err != nil {
 			t.Fatal(err)
 		}
+	}
+	return calls
+}
+
+// So many calls are foreseen as there are.
+func TestCallsOfReapAreForeseen(t *testing.T) {
+	t.Parallel()
+	s := memory.New(shards)
+	e := setup{memory: s, model: forgetful(t)}.engine(t)
+	assign(t, e, web)
+	process(t, e, round(visit(web, 0, "one", start), visit(web, 1, "other", start)))
+	if calls, want := reap(t, e, s), e.ReapCalls(2); calls != want {
+		t.Errorf("%d calls of Reap, %d were foreseen", calls, want)
+	}
+	guest := setup{memory: s, model: forgetful(t), hooks: engine.Hooks{Owns: func(shard int) bool { return shard == 0 }}}.engine(t)
+	if got := guest.ReapCalls(shards * 1000); got != 3 {
+		t.Errorf("%d calls for the 1,000 accounts of one shard, want 3", got)
 	}
 }
 

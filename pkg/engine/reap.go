@@ -8,9 +8,16 @@ import (
 // reapBatch is how many accounts a Reap looks at.
 const reapBatch = 500
 
-// ReapCalls is about how many calls of Reap it takes to look at so many accounts.
+// ReapCalls is about how many calls of Reap it takes to look at those of so many accounts
+// that are in owned shards; at least one.
 func (e *Engine) ReapCalls(accounts int64) int64 {
-	return accounts/reapBatch + int64(e.store.Shards())
+	shards, owned := int64(e.store.Shards()), int64(0)
+	for shard := range e.store.Shards() {
+		if e.owns(shard) {
+			owned++
+		}
+	}
+	return max(accounts/shards*owned/reapBatch+owned, 1)
 }
 
 // Reap looks at some accounts of the owned shards, and forgets those that are idle for
