@@ -58,7 +58,7 @@ func newAsk(f *fetcher) *ask {
 // ask again: they need not be woken.
 func (g *gatherer) fetch(ctx context.Context, s *Source, a *ask) {
 	var asks []*ask
-	calm := false // nothing came, and nobody else is to come
+	calm := false // all was waited for in vain, and nobody else is to come
 	for leads := g.add(a); ; {
 		if leads {
 			if !calm {
@@ -69,8 +69,8 @@ func (g *gatherer) fetch(ctx context.Context, s *Source, a *ask) {
 		if len(asks) > 0 {
 			until := g.begin(time.Now(), s.cfg.FetchMaxWait)
 			answered, size := s.fetch(ctx, max(time.Until(until), 0), asks)
-			alone := g.end(until)
-			calm = alone && !slices.ContainsFunc(answered, (*ask).brought)
+			// A broker that answers at once without anything is not asked in a row.
+			calm = g.end(until) && time.Until(until) < breath && !slices.ContainsFunc(answered, (*ask).brought)
 			if leads = g.again(a, g.deliver(ctx, answered, size)); leads {
 				continue
 			}
