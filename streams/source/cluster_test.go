@@ -118,6 +118,25 @@ func (w *world) produce(records ...*kgo.Record) {
 	w.must(w.client.ProduceSync(w.ctx, records...).FirstErr())
 }
 
+// end returns the offset after all that the topic's first partition holds, markers and
+// open transactions too.
+func (w *world) end(topic string) int64 {
+	w.t.Helper()
+	req := kmsg.NewPtrListOffsetsRequest()
+	partition := kmsg.NewListOffsetsRequestTopicPartition()
+	partition.Timestamp = kafka.LastOffset
+	of := kmsg.NewListOffsetsRequestTopic()
+	of.Topic, of.Partitions = topic, append(of.Partitions, partition)
+	req.Topics = append(req.Topics, of)
+	res, err := req.RequestWith(w.ctx, w.client)
+	w.must(err)
+	got := res.Topics[0].Partitions[0]
+	if got.ErrorCode != 0 {
+		w.t.Fatalf("end of %s: %v", topic, kafka.Error(got.ErrorCode))
+	}
+	return got.Offset
+}
+
 // decodeTest reads values as event times apart by spaces; "dead" is a dead letter
 // and an empty value is passed over.
 func decodeTest(r *Record) (d Decoded) {
