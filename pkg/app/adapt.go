@@ -105,8 +105,10 @@ func decode(d *codec.Decoder, r *source.Record, refused []string) source.Decoded
 	for _, h := range r.Headers {
 		headers = append(headers, codec.Header(h))
 	}
+	memory, _ := r.Memory.(*codec.Memory)
 	*in = codec.Record{
 		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Time, Key: r.Key, Value: r.Value, Headers: headers, Refused: refused,
+		Memory: memory,
 	}
 	events, faults := d.Decode(in)
 	clear(headers)

@@ -421,6 +421,7 @@ func newSource(cfg config.Config, group string, transport *conn.Transport, rules
 		SessionTimeout: cfg.Kafka.SessionTimeout, HeartbeatInterval: cfg.Kafka.HeartbeatInterval,
 		FetchMaxBytes: int(cfg.Kafka.Fetch.MaxBytes), FetchMaxWait: cfg.Kafka.Fetch.MaxWait,
 		BufferEvents: cfg.Kafka.Fetch.BufferEvents,
+		Memory:       func() source.Memory { return new(codec.Memory) },
 	}, decode(codec.New(rules)), log)
 }
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -148,7 +149,9 @@ func (t *tracer) stored(first func(*source.Batch, int64)) func(*source.Batch, in
 
 // end ends the span of an event that is stored.
 func (t *tracer) end(f *followed, e *scoring.Event, now int64) {
-	t.Stored(&f.span, f.at, tracing.Event{ID: e.ID, Source: e.Source, Type: e.Type, Account: e.Account})
+	// The event's texts are lent.
+	of := tracing.Event{ID: strings.Clone(e.ID), Source: strings.Clone(e.Source), Type: strings.Clone(e.Type), Account: strings.Clone(e.Account)}
+	t.Stored(&f.span, f.at, of)
 	t.fresh.scored.Exemplify(now-e.Arrived, exemplar(&f.span, now))
 }
 

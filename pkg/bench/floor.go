@@ -34,21 +34,25 @@ func (b *bench) floor(ctx context.Context, topics []string, n int) (rate float64
 // decodeOnly takes so many records through the source and the codec, merged by event
 // time, and drops them: what is left of the program without its engine.
 func (b *bench) decodeOnly(ctx context.Context, d *deployment, n int) (rate float64, err error) {
-	return b.merged(ctx, d, n, func(*scoring.Event) error { return nil })
+	lend := func() source.Memory { return new(codec.Memory) } // as serve does
+	return b.merged(ctx, d, n, lend, func(*scoring.Event) error { return nil })
 }
 
 // merged gives so many records of the input topics to take, in the source's order,
-// and tells how fast that went. Dead letters are left out.
-func (b *bench) merged(ctx context.Context, d *deployment, n int, take func(*scoring.Event) error) (rate float64, err error) {
+// and tells how fast that went. Dead letters are left out. Where memory is lent, take keeps
+// no event.
+func (b *bench) merged(ctx context.Context, d *deployment, n int, lend func() source.Memory, take func(*scoring.Event) error) (rate float64, err error) {
 	log := zerolog.Nop()
 	decoder := codec.New(codec.Rules{Now: func() int64 { return time.Now().UnixMilli() }, Reads: func(string) (properties, fields bool) { return true, true }})
 	src, err := source.New(source.Config{
 		Brokers: d.cfg.Kafka.Brokers, Group: b.name("decode"), InstanceID: "bench",
 		Topics: []string{d.cfg.Kafka.Topics.Intent, d.cfg.Kafka.Topics.Engagement}, Dialer: b.dialer, Transport: b.transport.Kafka(),
 		FetchMaxBytes: int(d.cfg.Kafka.Fetch.MaxBytes), FetchMaxWait: d.cfg.Kafka.Fetch.MaxWait, BufferEvents: d.cfg.Kafka.Fetch.BufferEvents,
+		Memory: lend,
 	}, func(r *source.Record) source.Decoded {
+		memory, _ := r.Memory.(*codec.Memory)
 		events, faults := decoder.Decode(&codec.Record{
-			Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Time, Key: r.Key, Value: r.Value,
+			Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Time, Key: r.Key, Value: r.Value, Memory: memory,
 		})
 		out := source.Decoded{Events: events}
 		for _, fault := range faults {

@@ -112,7 +112,7 @@ func (b *bench) scoreOffline(ctx context.Context, d *deployment, to *history) (e
 	}
 	defer func() { err = errors.Join(err, spool.Close()) }()
 	runner := offline.New(model, b.last, codec.ChangeEncoder{}, spool)
-	if _, err := b.merged(ctx, d, b.opts.Workload.Events, runner.Event); err != nil {
+	if _, err := b.merged(ctx, d, b.opts.Workload.Events, nil, runner.Event); err != nil {
 		return err
 	}
 	_, err = runner.Finish(func(line []byte) error { return to.add(bytes.TrimSuffix(line, []byte("\n"))) }, func(offline.Score) error { return nil })

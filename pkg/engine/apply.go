@@ -115,7 +115,7 @@ func (l *lane) group(s *shard) ([]*entry, error) {
 			return nil, err
 		}
 		if into := e.account.Into(); into != "" && forwards(s.unseen[i].Event.Kind) {
-			s.meet(s.unseen[i].Event.Account, went{into, e.from})
+			s.meet(e.name, went{into, e.from})
 		}
 	}
 	if len(s.merged) > 0 {

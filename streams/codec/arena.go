@@ -16,7 +16,7 @@ type slot struct {
 
 // slab is how many slots are allocated at once, and chunk how many bytes of text.
 // An event that is kept holds its slab and its chunk, so what is kept for long
-// must be copied.
+// must be copied. Where there is a Memory, usual events are there.
 const (
 	slab  = 64
 	chunk = 32 << 10
@@ -24,12 +24,25 @@ const (
 
 // slot is the next free one.
 func (d *document) slot() *slot {
-	if len(d.slots) == 0 {
-		d.slots = make([]slot, slab)
+	if d.memory != nil {
+		return d.memory.slot()
 	}
-	s := &d.slots[0]
-	d.slots = d.slots[1:]
+	if d.taken == len(d.slots) {
+		d.slots, d.taken = make([]slot, slab), 0
+	}
+	s := &d.slots[d.taken]
+	d.taken++
 	return s
+}
+
+// back takes the latest slot back.
+func (d *document) back() {
+	if d.memory != nil {
+		d.memory.back()
+		return
+	}
+	d.taken--
+	d.slots[d.taken] = slot{}
 }
 
 // keep is a copy of text that outlives the document, or where the document's text is
@@ -40,6 +53,9 @@ func (d *document) keep(text []byte) string {
 	}
 	if d.lent {
 		return unsafe.String(&text[0], len(text)) // nobody writes to it before Lines.Reset
+	}
+	if d.memory != nil {
+		return d.memory.keep(text)
 	}
 	d.grow(len(text))
 	start := len(d.kept)

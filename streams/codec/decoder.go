@@ -21,6 +21,8 @@ type Record struct {
 	// holds several: what was a dead letter before must not count when the log is
 	// read again.
 	Refused []string
+	// Memory is where the event may be, for a while. Nil: it can be kept.
+	Memory *Memory
 }
 
 // Header is one header of a Record. A key may come more than once.
@@ -90,7 +92,8 @@ func New(rules Rules) *Decoder {
 // Decode returns the events of a record, in the order in which it lists them, and
 // why what it does not return cannot be used: one Bad for a record that is of no use
 // as a whole, or one for each bad event of several. A record may well hold neither.
-// Nothing of the record's memory is kept, so buffers may be reused.
+// Nothing of the record's bytes is kept, so buffers may be reused. Where the record has a
+// Memory, events are good until its Free; what profiles and merges say can be kept.
 func (d *Decoder) Decode(r *Record) ([]*scoring.Event, []*Bad) {
 	doc := d.document()
 	defer d.release(doc)
@@ -107,8 +110,8 @@ func (d *Decoder) Decode(r *Record) ([]*scoring.Event, []*Bad) {
 	case headers.media == mediaBatch && !d.erases(r):
 		return d.batch(doc, r, &headers)
 	}
-	s := doc.slot()
-	if fault := d.single(doc, r, &headers, s); fault != nil {
+	s, fault := d.single(doc, r, &headers)
+	if fault != nil {
 		return nil, []*Bad{fault}
 	}
 	s.list[0] = &s.event
@@ -155,25 +158,52 @@ func (d *Decoder) release(doc *document) {
 	}
 }
 
-// single finds the content mode of a record with one event and fills that.
-func (d *Decoder) single(doc *document, r *Record, headers *headers, s *slot) *Bad {
-	s.event.Arrived = r.Time
-	if d.erases(r) {
-		return d.tombstone(r, &s.event)
-	}
+// single finds the content mode of a record with one event and makes that.
+func (d *Decoder) single(doc *document, r *Record, headers *headers) (*slot, *Bad) {
+	inHeaders := false
 	switch media := headers.media; {
+	case d.erases(r):
+		s := doc.slot()
+		s.event.Arrived = r.Time
+		return s, d.tombstone(r, &s.event)
 	case media == mediaStructured:
 		if fault := headers.unicode(); fault != nil {
-			return fault
+			return nil, fault
 		}
 	case strings.HasPrefix(media, "application/cloudevents"):
-		return bad(Malformed, "content-type: %s is not read, only %s and %s are", show([]byte(media)), mediaStructured, mediaBatch)
-	case headers.attributes[specversion].present:
-		return d.binary(doc, r, headers, s)
+		return nil, bad(Malformed, "content-type: %s is not read, only %s and %s are", show([]byte(media)), mediaStructured, mediaBatch)
+	default:
+		inHeaders = headers.attributes[specversion].present
 	}
-	if d.quick(doc, r.Value, s) {
-		return nil
+	if !inHeaders {
+		if s := d.usual(doc, r); s != nil {
+			return s, nil
+		}
 	}
+	s := doc.slot()
+	s.event.Arrived = r.Time
+	if inHeaders {
+		return s, d.binary(doc, r, headers, s)
+	}
+	return s, d.whole(doc, r, headers, s)
+}
+
+// usual is the event of a record that quick reads, nil of another one. Only that is in the
+// record's Memory: accounts keep some of what others say.
+func (d *Decoder) usual(doc *document, r *Record) *slot {
+	doc.memory = r.Memory
+	s := doc.slot()
+	s.event.Arrived = r.Time
+	if !d.quick(doc, r.Value, s) {
+		doc.back()
+		s = nil
+	}
+	doc.memory = nil
+	return s
+}
+
+// whole fills the event of a record in structured mode by its document.
+func (d *Decoder) whole(doc *document, r *Record, headers *headers, s *slot) *Bad {
 	if !doc.parse(r.Value) || doc.kind(0) != kindObject || headers.media != mediaStructured && !doc.has(0, "specversion") {
 		return notStructured(doc, r, headers)
 	}

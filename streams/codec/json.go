@@ -49,7 +49,9 @@ type document struct {
 	fault string // why the text is not JSON, without any of the text
 
 	// What outlives the document is taken from here.
+	memory  *Memory // in place of slots and kept; nil: none
 	slots   []slot
+	taken   int // of slots
 	objects objects
 	held    []node // of objects
 	hints   []scoring.Hint

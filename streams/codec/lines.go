@@ -9,23 +9,14 @@ import (
 // Lines is memory for the events of some lines, used again for those of the next ones.
 // The zero value is ready; it is for one goroutine at a time.
 type Lines struct {
-	doc   document
-	slabs [][]slot
-	used  int
+	doc    document
+	memory Memory
 }
 
 // Reset takes all events back.
-func (l *Lines) Reset() { l.used, l.doc.objects.used = 0, 0 }
-
-func (l *Lines) slot() *slot {
-	n := l.used / slab
-	if n == len(l.slabs) {
-		l.slabs = append(l.slabs, make([]slot, slab))
-	}
-	s := &l.slabs[n][l.used%slab]
-	l.used++
-	*s = slot{}
-	return s
+func (l *Lines) Reset() {
+	l.memory.Free()
+	l.doc.objects.used = 0
 }
 
 // DecodeInto is DecodeLine without a copy of anything: the event is good until the next
@@ -33,7 +24,7 @@ func (l *Lines) slot() *slot {
 // kept all the same, as accounts keep it; the event itself may not.
 func (d *Decoder) DecodeInto(l *Lines, line []byte, arrived int64) (*scoring.Event, *Bad) {
 	l.doc.lent = true
-	return d.line(&l.doc, l.slot(), line, arrived)
+	return d.line(&l.doc, l.memory.slot(), line, arrived)
 }
 
 // lasts reports whether accounts keep texts of inputs of this kind.

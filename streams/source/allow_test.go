@@ -11,13 +11,13 @@ import (
 func TestStoppedPartitionIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	m := newMerger([]int64{0, 0})
-	m.push(0, []entry{one(0, 10), one(1, 20)}, 2, 2)
+	m.push(0, chunk{entries: []entry{one(0, 10), one(1, 20)}}, 2, 2)
 	m.allow(1, 0) // never heard, and not waited for
 	if got := times(m.take(nil, 9, math.MaxInt64)); !slices.Equal(got, []int64{10, 20}) {
 		t.Fatalf("got %v", got)
 	}
-	m.push(1, []entry{one(0, 5), one(1, 6), one(2, 7)}, 3, 3)
-	m.push(0, []entry{one(2, 30)}, 3, 3)
+	m.push(1, chunk{entries: []entry{one(0, 5), one(1, 6), one(2, 7)}}, 3, 3)
+	m.push(0, chunk{entries: []entry{one(2, 30)}}, 3, 3)
 	if got := times(m.take(nil, 9, math.MaxInt64)); !slices.Equal(got, []int64{30}) {
 		t.Fatalf("got %v", got)
 	}
@@ -47,7 +47,7 @@ func TestStoppedPartitionWithoutRecordsIsCaughtUp(t *testing.T) {
 	t.Parallel()
 	m := newMerger([]int64{7})
 	m.allow(0, 0)
-	m.push(0, nil, 7, 7)
+	m.push(0, chunk{}, 7, 7)
 	if marks := m.give(func(int, int64) {}); !marks[0].CaughtUp {
 		t.Errorf("got %+v", marks[0])
 	}
@@ -71,7 +71,7 @@ func TestAllowKeepsTheBooks(t *testing.T) {
 					entries = append(entries, one(pushed[i], rapid.Int64Range(0, 9).Draw(t, "ms")))
 					pushed[i]++
 				}
-				m.push(i, entries, pushed[i], pushed[i]+rapid.Int64Range(0, 1).Draw(t, "more"))
+				m.push(i, chunk{entries: entries}, pushed[i], pushed[i]+rapid.Int64Range(0, 1).Draw(t, "more"))
 			case 2:
 				m.pause(i, 3)
 			default:

@@ -20,7 +20,12 @@ type Record struct {
 	// Value is the payload. A nil Value is a tombstone; an empty one is not.
 	Value   []byte
 	Headers []Header
+	// Memory is where events may be: they are not looked at after its Free. Nil: none.
+	Memory Memory
 }
+
+// Memory is where decoded events are. Free takes them back.
+type Memory interface{ Free() }
 
 // Header is one header of a record. A nil Value is a null, not an empty one.
 type Header struct {
@@ -69,7 +74,8 @@ type Input struct {
 
 // Batch is the next piece of the merged sequence.
 type Batch struct {
-	// Inputs are in merged order. They are lent, until the next call of Next.
+	// Inputs are in merged order. They are lent, until the next call of Next; so are
+	// events where there is a Memory.
 	Inputs []Input
 	// Ends are the next offsets to read of the partitions that moved. Offsets that
 	// hold no input count: markers, aborted records, records passed over.

@@ -57,6 +57,9 @@ type Config struct {
 	// equal share, and no fetch begins while so many wait. Hence at most BufferEvents and
 	// an answer for each partition are held. Default 65536.
 	BufferEvents int
+	// Memory makes memory for the events of an answer, to be used for those of another one
+	// once they were handed out and Next is called again. Nil: none.
+	Memory func() Memory
 }
 
 func (c Config) withDefaults() Config {

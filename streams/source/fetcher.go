@@ -114,11 +114,14 @@ func (f *fetcher) patience() time.Duration {
 
 // deliver hands on what came, and reports whether the merge is to be told.
 func (f *fetcher) deliver(got fetched) (news bool, err error) {
-	var entries []entry
+	var c chunk
 	if len(got.set) > 0 {
-		entries = f.session.chunk(f.usual)
+		c = f.session.chunk(f.usual)
 	}
-	next, err := f.reader.read(got.set, f.offset, got.aborted, func(r *Record) { entries = f.decode(entries, r) })
+	next, err := f.reader.read(got.set, f.offset, got.aborted, func(r *Record) {
+		r.Memory = c.memory
+		c.entries = f.decode(c.entries, r)
+	})
 	if err == nil && next == f.offset && len(got.set) > 0 {
 		err = fmt.Errorf("%w at offset %d: not one whole batch in %d bytes", errCorrupt, f.offset, len(got.set))
 	}
@@ -127,9 +130,9 @@ func (f *fetcher) deliver(got fetched) (news bool, err error) {
 	if err != nil && next == f.offset {
 		return false, fmt.Errorf("read %s/%d: %w", f.partition.Topic, f.partition.ID, err)
 	}
-	f.offset, f.hear, f.usual = next, false, len(entries)
+	f.offset, f.hear, f.usual = next, false, len(c.entries)
 	f.ahead = next >= got.end
-	return f.session.push(f.index, entries, next, got.end), nil
+	return f.session.push(f.index, c, next, got.end), nil
 }
 
 func (f *fetcher) decode(entries []entry, r *Record) []entry {

@@ -99,7 +99,7 @@ func TestWhoHasNothingElseToDoAsksAgain(t *testing.T) {
 	se, asks := asksOf(4)
 	asks[1].err = errShort
 	asks[2].got.end = 5 // behind
-	se.merge.push(3, []entry{one(0, 10), one(0, 11)}, 0, 0)
+	se.merge.push(3, chunk{entries: []entry{one(0, 10), one(0, 11)}}, 0, 0)
 	var g gatherer
 	on := g.deliver(t.Context(), asks, 100)
 	if len(on) != 1 || on[0] != asks[0] || released(asks[0]) || !released(asks[1]) || !released(asks[2]) || !released(asks[3]) {

@@ -15,10 +15,16 @@ type entry struct {
 	more   bool  // the next entry is of the same record
 }
 
+// chunk is what came with one answer.
+type chunk struct {
+	entries []entry
+	memory  Memory // where their events are; nil: anywhere
+}
+
 // queue is what is read ahead of one partition, and how far.
 type queue struct {
-	chunks [][]entry // none empty
-	at     int       // the first waiting entry of chunks[0]
+	chunks []chunk // none empty
+	at     int     // the first waiting entry of chunks[0]
 	size   int
 
 	time, stamp int64 // the head's place in the merge, while size > 0
@@ -44,7 +50,7 @@ func (q *queue) drained() bool { return q.size == 0 && q.fetched >= q.end }
 // blocks says that nothing may go from any queue before this one was heard.
 func (q *queue) blocks() bool { return q.allowed != 0 && q.size == 0 && !q.drained() }
 
-func (q *queue) head() *entry { return &q.chunks[0][q.at] }
+func (q *queue) head() *entry { return &q.chunks[0].entries[q.at] }
 
 func (q *queue) mark() Mark {
 	m := Mark{CaughtUp: q.drained() && !q.lost, Consumed: q.consumed, Frontier: q.consumed, End: q.end, Stopped: q.allowed == 0}
@@ -69,15 +75,16 @@ func (q *queue) place() {
 }
 
 // drop takes the head away, and returns a chunk of which nothing is left.
-func (q *queue) drop() (empty []entry) {
+func (q *queue) drop() (empty chunk, is bool) {
 	q.at++
 	q.size--
-	if q.at == len(q.chunks[0]) {
-		empty = q.chunks[0]
-		q.chunks[0] = nil
-		q.chunks, q.at = q.chunks[1:], 0
+	if q.at < len(q.chunks[0].entries) {
+		return chunk{}, false
 	}
-	return empty
+	empty = q.chunks[0]
+	q.chunks[0] = chunk{}
+	q.chunks, q.at = q.chunks[1:], 0
+	return empty, true
 }
 
 // merger merges the queues of the assigned partitions by (event time, timestamp,
@@ -85,9 +92,10 @@ func (q *queue) drop() (empty []entry) {
 // structure, to be guarded by its user.
 type merger struct {
 	queues []queue
-	heap   []int     // queues that have a head that may go; the least is first
-	spare  [][]entry // chunks to be used again
-	behind int       // queues that are neither drained nor have a head, and may give: nothing may go
+	heap   []int   // queues that have a head that may go; the least is first
+	spare  []chunk // to be used again
+	taken  []chunk // likewise, once nobody looks at what take returned
+	behind int     // queues that are neither drained nor have a head, and may give: nothing may go
 }
 
 func newMerger(positions []int64) *merger {
@@ -99,31 +107,52 @@ func newMerger(positions []int64) *merger {
 }
 
 // chunk is an empty chunk, used before where there is such a one.
-func (m *merger) chunk() []entry {
-	if len(m.spare) == 0 {
-		return nil
+func (m *merger) chunk() (c chunk) {
+	if last := len(m.spare) - 1; last >= 0 {
+		c, m.spare = m.spare[last], m.spare[:last]
 	}
-	c := m.spare[len(m.spare)-1]
-	m.spare = m.spare[:len(m.spare)-1]
 	return c
+}
+
+// settle says that nobody looks at what take returned any more.
+func (m *merger) settle() {
+	for i, c := range m.taken {
+		m.free(c)
+		m.taken[i] = chunk{}
+	}
+	m.taken = m.taken[:0]
+}
+
+// free takes back a chunk whose events nobody looks at.
+func (m *merger) free(c chunk) {
+	if c.memory != nil {
+		c.memory.Free()
+	}
+	if len(m.spare) < 2*len(m.queues) {
+		clear(c.entries)
+		m.spare = append(m.spare, chunk{c.entries[:0], c.memory})
+	}
 }
 
 // push adds what a fetch brought: the entries up to offset fetched, and the log's
 // end. It reports whether a taker may find something new.
-func (m *merger) push(i int, entries []entry, fetched, end int64) bool {
+func (m *merger) push(i int, c chunk, fetched, end int64) bool {
 	q := &m.queues[i]
 	was := q.mark()
 	blocked := q.blocks()
 	q.fetched, q.end, q.lost = fetched, end, false
-	if len(entries) > 0 {
-		q.chunks = append(q.chunks, entries)
-		q.size += len(entries)
-		if q.size == len(entries) {
+	if len(c.entries) > 0 {
+		q.chunks = append(q.chunks, c)
+		q.size += len(c.entries)
+		if q.size == len(c.entries) {
 			q.place()
 			if q.allowed != 0 {
 				m.add(i)
 			}
 		}
+	}
+	if len(c.entries) == 0 && c.memory != nil {
+		m.free(c) // an answer without inputs
 	}
 	if q.size == 0 {
 		q.position = fetched
@@ -135,7 +164,7 @@ func (m *merger) push(i int, entries []entry, fetched, end int64) bool {
 		m.behind++
 	}
 	now := q.mark()
-	return len(entries) > 0 || now.CaughtUp != was.CaughtUp || blocked && m.behind == 0
+	return len(c.entries) > 0 || now.CaughtUp != was.CaughtUp || blocked && m.behind == 0
 }
 
 // lose notes that a fetch failed. The order goes on with what was heard, so that one
@@ -204,9 +233,8 @@ func (m *merger) pop(out []Input) []Input {
 		}
 		out = append(out, Input{Event: e.event, Part: i, Offset: e.offset, Dead: e.dead})
 		q.position = e.offset + 1
-		if empty := q.drop(); empty != nil && len(m.spare) < 2*len(m.queues) {
-			clear(empty)
-			m.spare = append(m.spare, empty[:0])
+		if empty, is := q.drop(); is {
+			m.taken = append(m.taken, empty)
 		}
 	}
 	if q.allowed > 0 {

@@ -28,15 +28,15 @@ func times(inputs []Input) (ms []int64) {
 func TestNothingGoesBeforeEveryPartitionWasHeard(t *testing.T) {
 	t.Parallel()
 	m := newMerger([]int64{0, 0})
-	m.push(0, []entry{one(0, 10)}, 1, 1)
+	m.push(0, chunk{entries: []entry{one(0, 10)}}, 1, 1)
 	if got := m.take(nil, 9, math.MaxInt64); len(got) != 0 {
 		t.Fatalf("took %v before partition 1 was heard", times(got))
 	}
-	m.push(1, nil, 0, 5) // heard, but there is more to come
+	m.push(1, chunk{}, 0, 5) // heard, but there is more to come
 	if got := m.take(nil, 9, math.MaxInt64); len(got) != 0 {
 		t.Fatalf("took %v while partition 1 may hold earlier ones", times(got))
 	}
-	m.push(1, []entry{one(4, 7)}, 5, 5)
+	m.push(1, chunk{entries: []entry{one(4, 7)}}, 5, 5)
 	if got := times(m.take(nil, 9, math.MaxInt64)); !slices.Equal(got, []int64{7, 10}) {
 		t.Fatalf("got %v, want 7 before 10", got)
 	}
@@ -45,17 +45,17 @@ func TestNothingGoesBeforeEveryPartitionWasHeard(t *testing.T) {
 func TestEmptyPartitionDoesNotHoldUp(t *testing.T) {
 	t.Parallel()
 	m := newMerger([]int64{0, 0})
-	m.push(1, nil, 0, 0)
-	m.push(0, []entry{one(0, 10), one(1, 20)}, 2, 9)
+	m.push(1, chunk{}, 0, 0)
+	m.push(0, chunk{entries: []entry{one(0, 10), one(1, 20)}}, 2, 9)
 	// Partition 0 has run out and is not at its end: 20 may go, then all wait.
 	if got := times(m.take(nil, 9, math.MaxInt64)); !slices.Equal(got, []int64{10, 20}) {
 		t.Fatalf("got %v", got)
 	}
-	m.push(1, []entry{one(0, 5)}, 1, 1)
+	m.push(1, chunk{entries: []entry{one(0, 5)}}, 1, 1)
 	if got := m.take(nil, 9, math.MaxInt64); len(got) != 0 {
 		t.Fatalf("took %v while partition 0 is behind", times(got))
 	}
-	m.push(0, nil, 9, 9) // seven offsets without an input
+	m.push(0, chunk{}, 9, 9) // seven offsets without an input
 	if got := times(m.take(nil, 9, math.MaxInt64)); !slices.Equal(got, []int64{5}) {
 		t.Fatalf("got %v", got)
 	}
@@ -69,9 +69,9 @@ func TestEmptyPartitionDoesNotHoldUp(t *testing.T) {
 func TestTiesGoByTimestampThenPartition(t *testing.T) {
 	t.Parallel()
 	m := newMerger([]int64{0, 0, 0})
-	m.push(2, []entry{{event: at(10), stamp: 1}}, 1, 1)
-	m.push(1, []entry{{event: at(10), stamp: 2}}, 1, 1)
-	m.push(0, []entry{{event: at(10), stamp: 2}}, 1, 1)
+	m.push(2, chunk{entries: []entry{{event: at(10), stamp: 1}}}, 1, 1)
+	m.push(1, chunk{entries: []entry{{event: at(10), stamp: 2}}}, 1, 1)
+	m.push(0, chunk{entries: []entry{{event: at(10), stamp: 2}}}, 1, 1)
 	var order []int
 	for _, in := range m.take(nil, 9, math.MaxInt64) {
 		order = append(order, in.Part)
@@ -84,13 +84,16 @@ func TestTiesGoByTimestampThenPartition(t *testing.T) {
 func TestRecordStaysTogether(t *testing.T) {
 	t.Parallel()
 	m := newMerger([]int64{0, 0})
-	m.push(0, []entry{
+	m.push(0, chunk{entries: []entry{
 		{event: at(10), offset: 3, more: true},
 		{event: at(30), offset: 3, more: true},
 		{dead: "x", offset: 3},
 		{event: at(40), offset: 5},
-	}, 7, 7)
-	m.push(1, []entry{one(0, 20)}, 1, 1)
+	}},
+
+		7, 7)
+
+	m.push(1, chunk{entries: []entry{one(0, 20)}}, 1, 1)
 	first := m.take(nil, 1, math.MaxInt64)
 	if len(first) != 3 || first[2].Dead != "x" || m.queues[0].position != 4 {
 		t.Fatalf("got %+v, position %d", first, m.queues[0].position)
@@ -108,14 +111,17 @@ func TestRecordStaysTogether(t *testing.T) {
 func TestPositionMovesWithWholeRecords(t *testing.T) {
 	t.Parallel()
 	m := newMerger([]int64{0, 0})
-	m.push(0, []entry{
+	m.push(0, chunk{entries: []entry{
 		{event: at(20), offset: 0, more: true},
 		{event: at(5), offset: 0, more: true},
 		{dead: "a", offset: 0, more: true},
 		{dead: "b", offset: 0},
 		one(1, 30),
-	}, 2, 2)
-	m.push(1, []entry{one(0, 10), one(1, 25)}, 2, 2)
+	}},
+
+		2, 2)
+
+	m.push(1, chunk{entries: []entry{one(0, 10), one(1, 25)}}, 2, 2)
 	for i, want := range []struct {
 		inputs     int
 		positions  [2]int64
@@ -144,8 +150,8 @@ func TestPositionMovesWithWholeRecords(t *testing.T) {
 func TestDeadLetterGoesAtOnce(t *testing.T) {
 	t.Parallel()
 	m := newMerger([]int64{0, 0})
-	m.push(0, []entry{{dead: "first", offset: 0}, one(1, 50), {dead: "second", offset: 2}, one(3, 99)}, 4, 4)
-	m.push(1, []entry{one(0, 40), one(1, 60)}, 2, 2)
+	m.push(0, chunk{entries: []entry{{dead: "first", offset: 0}, one(1, 50), {dead: "second", offset: 2}, one(3, 99)}}, 4, 4)
+	m.push(1, chunk{entries: []entry{one(0, 40), one(1, 60)}}, 2, 2)
 	var got []string
 	for _, in := range m.take(nil, 9, 70) {
 		if in.Event == nil {
@@ -177,24 +183,24 @@ func TestNews(t *testing.T) {
 		m.give(func(int, int64) {})
 	}
 	expect("at the start", false)
-	m.push(0, nil, 0, 0)
+	m.push(0, chunk{}, 0, 0)
 	expect("partition 0 is caught up", true)
 	expect("told already", false)
-	m.push(1, nil, 0, 0)
+	m.push(1, chunk{}, 0, 0)
 	expect("partition 1 is caught up", true)
-	m.push(1, []entry{one(0, 31)}, 1, 1)
+	m.push(1, chunk{entries: []entry{one(0, 31)}}, 1, 1)
 	expect("all that waits is held back", true)
 	expect("told already", false)
 	m.lose(0)
 	expect("partition 0 cannot be vouched for", true)
-	m.push(0, nil, 0, 0)
+	m.push(0, chunk{}, 0, 0)
 	expect("partition 0 is back", true)
 }
 
 func TestFullBufferHearsTheEndAgain(t *testing.T) {
 	t.Parallel()
 	m := newMerger([]int64{0})
-	m.push(0, []entry{one(0, 1), one(1, 2)}, 2, 2)
+	m.push(0, chunk{entries: []entry{one(0, 1), one(1, 2)}}, 2, 2)
 	if !m.pause(0, 2) {
 		t.Fatal("a full buffer did not pause")
 	}
@@ -207,7 +213,7 @@ func TestFullBufferHearsTheEndAgain(t *testing.T) {
 	if m.pause(0, 2) {
 		t.Error("an empty buffer paused")
 	}
-	if !m.push(0, nil, 2, 2) || !m.queues[0].mark().CaughtUp || m.behind != 0 {
+	if !m.push(0, chunk{}, 2, 2) || !m.queues[0].mark().CaughtUp || m.behind != 0 {
 		t.Error("not caught up after hearing again")
 	}
 }
@@ -241,7 +247,7 @@ func TestMergeIsTheSameForEveryInterleaving(t *testing.T) {
 				fetched[i]++
 			}
 			heard[i] = true
-			m.push(i, entries, int64(fetched[i]), int64(len(logs[i])))
+			m.push(i, chunk{entries: entries}, int64(fetched[i]), int64(len(logs[i])))
 			got = m.take(got, len(got)+rapid.IntRange(0, 9).Draw(t, "max"), math.MaxInt64)
 			check(t, m)
 		}
@@ -290,5 +296,46 @@ func check(t *rapid.T, m *merger) {
 	}
 	if behind != m.behind || heads != len(m.heap) {
 		t.Fatalf("behind %d, counted %d; heap of %d, heads %d", m.behind, behind, len(m.heap), heads)
+	}
+}
+
+// lent is memory that counts how often it was taken back.
+type lent struct{ freed int }
+
+func (l *lent) Free() { l.freed++ }
+
+// The memory of an answer's events is taken back once all of them were handed out, and
+// who took the last has come again.
+func TestMemoryIsTakenBackWithTheLastEvent(t *testing.T) {
+	t.Parallel()
+	m := newMerger([]int64{0, 0})
+	first, other, empty := &lent{}, &lent{}, &lent{}
+	m.push(0, chunk{[]entry{one(0, 10), one(1, 30)}, first}, 2, 2)
+	m.push(1, chunk{[]entry{one(0, 20), one(1, 40)}, other}, 2, 2)
+	take := func(n int, want ...int64) {
+		t.Helper()
+		m.settle()
+		if got := times(m.take(nil, n, math.MaxInt64)); !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	}
+	freed := func(want ...int) {
+		t.Helper()
+		if got := []int{first.freed, other.freed, empty.freed}; !slices.Equal(got, want) {
+			t.Errorf("taken back %v, want %v", got, want)
+		}
+	}
+	take(2, 10, 20)
+	freed(0, 0, 0)
+	take(1, 30) // the last of the first answer
+	freed(0, 0, 0)
+	take(1, 40)
+	freed(1, 0, 0)
+	take(1)
+	freed(1, 1, 0)
+	m.push(0, chunk{memory: empty}, 3, 3) // an answer without inputs
+	freed(1, 1, 1)
+	if c := m.chunk(); c.memory != empty || len(c.entries) != 0 {
+		t.Errorf("got %+v, want what was taken back last", c)
 	}
 }

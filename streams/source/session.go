@@ -217,6 +217,7 @@ func (se *Session) batch(want Want, due bool) *Batch {
 	limit := max(want.Max, 1)
 	se.mu.Lock()
 	defer se.mu.Unlock()
+	se.merge.settle()
 	clear(se.inputs)
 	se.inputs = se.inputs[:0]
 	if se.merge.behind == 0 && len(se.merge.heap) > 0 {
@@ -260,19 +261,24 @@ func (se *Session) makeRoom() {
 	}
 }
 
-// chunk is memory for n entries.
-func (se *Session) chunk(n int) []entry {
+// chunk has room for n entries.
+func (se *Session) chunk(n int) chunk {
 	se.mu.Lock()
-	defer se.mu.Unlock()
-	return slices.Grow(se.merge.chunk(), n)
+	c := se.merge.chunk()
+	se.mu.Unlock()
+	if memory := se.source.cfg.Memory; c.memory == nil && memory != nil {
+		c.memory = memory()
+	}
+	c.entries = slices.Grow(c.entries, n)
+	return c
 }
 
 // push adds what a fetch brought, and reports whether the merge is to be told.
-func (se *Session) push(i int, entries []entry, fetched, end int64) (news bool) {
+func (se *Session) push(i int, c chunk, fetched, end int64) (news bool) {
 	se.mu.Lock()
 	defer se.mu.Unlock()
 	se.answered[i] = time.Now().UnixMilli()
-	return se.merge.push(i, entries, fetched, end)
+	return se.merge.push(i, c, fetched, end)
 }
 
 func (se *Session) fail(err error) {

@@ -1,0 +1,6 @@
+//go:build !race
+
+package codec
+
+// spoils says that memory is spoiled once it is freed, for tests.
+const spoils = false
