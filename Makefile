@@ -26,6 +26,9 @@ COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 DATE    := $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)
 
+# Only the binary is compiled by the profile in cmd/tidemark: whatever tests need would be compiled once more.
+export GOFLAGS := $(strip $(GOFLAGS) -pgo=off)
+
 # Packages whose tests start real servers are those that import deploy/testenv.
 LIST_TESTS = go list -f '{{.ImportPath}} {{join .Imports " "}} {{join .TestImports " "}} {{join .XTestImports " "}}' $(PACKAGES)
 
@@ -38,7 +41,7 @@ help: ## show this list
 
 .PHONY: build
 build: ## build bin/tidemark
-	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/tidemark ./cmd/tidemark
+	go build -pgo=auto -trimpath -ldflags '$(LDFLAGS)' -o bin/tidemark ./cmd/tidemark
 
 .PHONY: run
 run: build ## build, then run the demo (everything in one process)
@@ -122,6 +125,14 @@ bench-peers: BENCHFLAGS ?= --only catch-up,latency --verify
 bench-peers: build servers ## the same beside Kafka Streams and Flink, on the same topics
 	@TIDEMARK_CACHE="$(CACHE)" deploy/peers/build.sh
 	TIDEMARK_CACHE="$(CACHE)" bin/tidemark bench --peers streams,streams-eos,flink $(BENCHFLAGS)
+
+# By what a backlog keeps busy. Worth doing when hot code has moved; compare builds before and after by `make bench`.
+.PHONY: profile
+profile: servers ## measure anew by what the binary is compiled (cmd/tidemark/default.pgo)
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	  go build -trimpath -o "$$dir/tidemark" ./cmd/tidemark; \
+	  "$$dir/tidemark" bench --only catch-up --rounds 1 --no-verify --profile "$$dir/cpu"; \
+	  go tool pprof -proto "$$dir/cpu" >cmd/tidemark/default.pgo
 
 .PHONY: bench-go
 bench-go: ## Go benchmarks; BENCH selects by pattern
