@@ -312,7 +312,7 @@ func (m *Model) applyErasure(a *Account, e *Event, out *Outcome) {
 		return
 	}
 	m.enter(a, e.Time, out)
-	for _, identity := range e.Erased {
+	for _, identity := range e.Erased() {
 		a.forget(fingerprint(m.person(identity)))
 	}
 	a.quiet.stir()

@@ -32,7 +32,7 @@ func describeEvent(e *scoring.Event) string {
 	if e.Profile != nil {
 		text += fmt.Sprintf(" attributes %v", e.Profile.Attributes)
 	}
-	return text + strings.Join(e.Erased, ",")
+	return text + strings.Join(e.Erased(), ",")
 }
 
 func figureText(x *float64) string {

@@ -45,11 +45,33 @@ type Event struct {
 	Profile *Profile
 	// Hint is who acted, where a format knows users; else nil. Models do not look at it.
 	Hint *Hint
+	// Order is what a KindErasure or a KindMerge asks for, nil for others.
+	Order *Order
+}
+
+// Order is what an event asks for that is no activity.
+type Order struct {
 	// Erased are the identities that a KindErasure names: id and lower-cased
 	// e-mail address, one or both.
 	Erased []string
-	// Into is the account that a KindMerge goes into, never Account itself.
+	// Into is the account that a KindMerge goes into, never the event's own.
 	Into string
+}
+
+// Erased are the identities that a KindErasure names, none for other events.
+func (e *Event) Erased() []string {
+	if e.Order == nil {
+		return nil
+	}
+	return e.Order.Erased
+}
+
+// Into is the account that a KindMerge goes into, "" for other events.
+func (e *Event) Into() string {
+	if e.Order == nil {
+		return ""
+	}
+	return e.Order.Into
 }
 
 // Hint is who acted, by the names that formats with users have for people: from such

@@ -284,10 +284,10 @@ func (w wireEvent) event() (*scoring.Event, error) {
 	case w.Type == "account.profile":
 		e.Kind, e.Profile = scoring.KindProfile, &scoring.Profile{Attributes: w.Data.Attributes}
 	case w.Type == "contact.erased":
-		e.Kind = scoring.KindErasure
+		e.Kind, e.Order = scoring.KindErasure, &scoring.Order{}
 		for _, who := range []string{text("id"), strings.ToLower(text("email"))} {
 			if who != "" {
-				e.Erased = append(e.Erased, who)
+				e.Order.Erased = append(e.Order.Erased, who)
 			}
 		}
 	case strings.HasPrefix(w.Type, "outcome."):

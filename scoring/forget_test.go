@@ -93,7 +93,7 @@ func TestAnInputFindsAnIdleAccountForgotten(t *testing.T) {
 	}{
 		"in time":    {happens("2", morning+forgetAfter-1), "1:C>A@0/event"},
 		"too late":   {happens("2", morning+forgetAfter), "1:C>A@0/event 2:A>C@30/erasure 3:C>A@30/event"},
-		"an erasure": {&scoring.Event{Kind: scoring.KindErasure, ID: "e", Source: "t", Time: morning + forgetAfter, Erased: []string{"c"}}, "1:C>A@0/event 2:A>C@30/erasure"},
+		"an erasure": {&scoring.Event{Kind: scoring.KindErasure, ID: "e", Source: "t", Time: morning + forgetAfter, Order: &scoring.Order{Erased: []string{"c"}}}, "1:C>A@0/event 2:A>C@30/erasure"},
 		"a profile":  {large(morning + forgetAfter), "1:C>A@0/event 2:A>C@30/erasure 3:C>B@30/profile"},
 		"the end":    {&scoring.Event{Kind: scoring.KindTombstone, Time: morning + forgetAfter}, "1:C>A@0/event 2:A>C@30/erasure"},
 		"of no use":  {&scoring.Event{ID: "x", Source: "t", Type: "other", Time: morning + forgetAfter}, "1:C>A@0/event"},

@@ -289,7 +289,7 @@ func (d dice) history(spec scoring.Spec, length int) []input {
 			at := now - pick(d, 0, 0, d.Int64N(9*day))
 			add(&scoring.Event{Kind: scoring.KindProfile, ID: fmt.Sprint("p", len(out)), Source: "/crm", Time: at, Profile: d.profile()})
 		case d.chance(0.03):
-			add(&scoring.Event{Kind: scoring.KindErasure, ID: fmt.Sprint("x", len(out)), Source: "/crm", Time: now, Erased: []string{pick(d, "c1", "c2", "dana@acme.example")}})
+			add(&scoring.Event{Kind: scoring.KindErasure, ID: fmt.Sprint("x", len(out)), Source: "/crm", Time: now, Order: &scoring.Order{Erased: []string{pick(d, "c1", "c2", "dana@acme.example")}}})
 		case d.chance(0.015):
 			add(&scoring.Event{Kind: scoring.KindTombstone, Time: now})
 		case d.chance(0.08) && len(out) > 0:

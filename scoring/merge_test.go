@@ -14,7 +14,7 @@ import (
 
 // merge puts the account from into the account to, by an account.merged at an instant.
 func merge(m *scoring.Model, from, to *scoring.Account, at, watermark int64) (lost, won []scoring.Crossing) {
-	e := &scoring.Event{Kind: scoring.KindMerge, ID: "m", Source: "/crm", Type: "account.merged", Time: at, Account: "from", Into: "to"}
+	e := &scoring.Event{Kind: scoring.KindMerge, ID: "m", Source: "/crm", Type: "account.merged", Time: at, Account: "from", Order: &scoring.Order{Into: "to"}}
 	lost = m.Merge(from, scoring.Merging{From: "from", Into: "to", Event: e, Watermark: watermark}).Crossings
 	if s := from.Estate(); s != nil {
 		won = m.Absorb(to, s).Crossings
@@ -257,7 +257,7 @@ func TestMemoriesGoWithTheEstate(t *testing.T) {
 	if after := m.Receipt(to, start+2*hour).Groups[1].Sum; math.Abs(after-before) > 1e-9 {
 		t.Errorf("the same person in the same window: got %v points, want %v", after, before)
 	}
-	erased := &scoring.Event{Kind: scoring.KindErasure, ID: "x", Source: "/crm", Time: start + 3*hour, Erased: []string{"c1"}}
+	erased := &scoring.Event{Kind: scoring.KindErasure, ID: "x", Source: "/crm", Time: start + 3*hour, Order: &scoring.Order{Erased: []string{"c1"}}}
 	m.Apply(to, erased, start)
 	if r := m.Receipt(to, to.Clock); r.Committee.People != 0 {
 		t.Errorf("%d people after the only one was erased", r.Committee.People)

@@ -6,14 +6,11 @@ import "math"
 // that it is solved once and not at every event. It is not part of the state: who
 // forgets it loses nothing but time.
 type quiet struct {
-	known  bool
-	until  int64 // nothing crosses by time alone at or before this instant
-	solved bool
-	next   int64 // where solved: the next crossing; forEver for none
-	// Where bounded: the total is at most this from the clock on, as long as nothing
-	// more happens.
-	bounded bool
-	most    float64
+	until int64   // where known: nothing crosses by time alone at or before this instant
+	next  int64   // where solved: the next crossing; forEver for none
+	most  float64 // where bounded: the total from the clock on, at most, as long as nothing more happens
+
+	known, solved, bounded bool
 }
 
 // forEver is an instant after all others.

@@ -12,7 +12,7 @@ const (
 	batchGC = 400
 	// serveGC keeps serve with 200,000 accounts below 300 MB. A backlog leaves so little
 	// garbage that collecting it sooner costs next to nothing.
-	serveGC = 60
+	serveGC = 55
 )
 
 // collectAt has the collector begin at so much garbage, until restore. GOGC in the

@@ -163,7 +163,7 @@ func withCanaries(namespace string, decode source.Decode) source.Decode {
 		case !ok:
 			return decode(r)
 		case strings.HasPrefix(name, namespace+"/") && len(name) <= longestName:
-			return source.Decoded{Events: []*scoring.Event{engine.Canary(name, r.Time)}}
+			return source.Decoded{Events: []*scoring.Event{engine.Canary(name, r.Time)}, Aside: true}
 		}
 		return source.Decoded{}
 	}

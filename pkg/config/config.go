@@ -77,7 +77,7 @@ type Create struct {
 type Fetch struct {
 	MaxBytes Size          `yaml:"max_bytes"` // of one partition in one response
 	MaxWait  time.Duration `yaml:"max_wait"`  // a broker holds an empty response this long
-	// BufferEvents bounds the events that wait to be applied, of all partitions; each has an equal share.
+	// BufferEvents bounds the events that wait to be applied, of all partitions, shared by what each gave lately.
 	BufferEvents int `yaml:"buffer_events"`
 }
 

@@ -25,7 +25,7 @@ func Default() Config {
 			Create:            Create{Partitions: 12},
 			SessionTimeout:    10 * time.Second,
 			HeartbeatInterval: 500 * time.Millisecond,
-			Fetch:             Fetch{MaxBytes: MiB, MaxWait: time.Second, BufferEvents: 96 << 10},
+			Fetch:             Fetch{MaxBytes: MiB, MaxWait: time.Second, BufferEvents: 64 << 10},
 		},
 		Redis: Redis{
 			Addrs:   []string{"127.0.0.1:6379"},
@@ -38,7 +38,7 @@ func Default() Config {
 		},
 		Engine: Engine{
 			MaxLead:            time.Hour,
-			MaxBatch:           96 << 10,
+			MaxBatch:           64 << 10,
 			CacheAccounts:      200_000,
 			CheckpointInterval: 2 * time.Second,
 		},

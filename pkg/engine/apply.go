@@ -67,8 +67,8 @@ func (l *lane) touch(entries []*entry, inputs []*Input) {
 			if l.glance += byte(ev.Arrived); ev.ID != "" {
 				l.glance += ev.ID[0]
 			}
-			if ev.Contact != nil {
-				l.glance += byte(len(ev.Contact.Role))
+			if c := ev.Contact; c != nil {
+				l.glance += byte(len(c.ID) + len(c.Role))
 			}
 		}
 	}

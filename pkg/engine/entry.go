@@ -14,23 +14,24 @@ type entry struct {
 	armed   int64   // due instant as stored, NoDue for none
 	tier    string  // tier listing as stored, "" for none
 	record  *Record // as loaded, until it is in hand for the first time
-	checked uint64  // shard.others when it was read or written
 
 	account *scoring.Account // nil while it rests
-	behind  uint8            // by how many changes of the model: it stands under an earlier one
 	state   []byte           // as packed last: nil where nothing is stored
 	asleep  scoring.Asleep   // what belongs to state
 
-	// The first and the last of the round's inputs of its shard, counted from 1; 0: none.
-	first, last int32
-
 	// from is where the events of a merged account began to be its heir's.
 	from map[Partition]int64
+
+	checked uint32 // shard.others when it was read or written
+	behind  uint8  // by how many changes of the model: it stands under an earlier one
 
 	// What the work in hand has changed.
 	touched        bool
 	profileChanged bool
 	forgotten      bool // at some point; it may have begun again since
+
+	// The first and the last of the round's inputs of its shard, counted from 1; 0: none.
+	first, last int32
 }
 
 // open makes an entry of a stored record, in hand, decoded into a.

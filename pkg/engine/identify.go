@@ -151,7 +151,7 @@ func (e *Engine) mark(ctx context.Context, inputs []Input) error {
 				}
 			}
 		}
-		for _, name := range [...]string{e.heir(in.Event.Account), in.Event.Domain, e.heir(in.Event.Into)} {
+		for _, name := range [...]string{e.heir(in.Event.Account), in.Event.Domain, e.heir(in.Event.Into())} {
 			if domains[name] {
 				nameless[name] = true // by now it may have events
 			}

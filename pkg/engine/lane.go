@@ -46,7 +46,7 @@ type shard struct {
 	due       int64 // the earliest due instant, as far as is known
 	// others counts the steps before which someone else had written to the shard: an entry
 	// that was read or written before the latest of them may be old.
-	others uint64
+	others uint32
 
 	inputs []*Input // of the round in hand
 	unseen []*Input // those of them that the positions do not cover

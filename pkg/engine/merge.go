@@ -62,7 +62,7 @@ func (e *Engine) join(ctx context.Context, in *Input, x scoring.Merging) (undone
 		return false, err
 	}
 	failpoint.Hit(failpoint.EstateGiven)
-	if err := e.bequeath(ctx, x.From, in.Event.Into); err != nil {
+	if err := e.bequeath(ctx, x.From, in.Event.Into()); err != nil {
 		return false, err
 	}
 	_, merged := e.moved[x.From]
@@ -177,7 +177,7 @@ func (e *Engine) merge(ctx context.Context, in *Input) (refusal string, err erro
 	if err != nil {
 		return "", err
 	}
-	into, err := e.way(ctx, in.Event.Into)
+	into, err := e.way(ctx, in.Event.Into())
 	if err != nil {
 		return "", err
 	}

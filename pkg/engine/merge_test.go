@@ -19,7 +19,7 @@ import (
 
 // merged says that an account went into another.
 func merged(p engine.Partition, offset int64, account, into string, at int64) engine.Input {
-	return input(p, offset, &scoring.Event{Kind: scoring.KindMerge, Type: "account.merged", Account: account, Into: into, Time: at})
+	return input(p, offset, &scoring.Event{Kind: scoring.KindMerge, Type: "account.merged", Account: account, Order: &scoring.Order{Into: into}, Time: at})
 }
 
 // Merges and late identification end as in one file too, whatever fails on the way.
@@ -50,8 +50,8 @@ func drawMerges(r *rand.Rand, log []engine.Input) []engine.Input {
 			e.Profile.Domains = []string{firm(), firm()}
 		case r.IntN(25) == 0:
 			in := merged(log[i].Partition, log[i].Offset, e.Account, firm(), e.Time)
-			if in.Event.Into == in.Event.Account { // never comes from the codec
-				in.Event.Into = "other.example"
+			if in.Event.Into() == in.Event.Account { // never comes from the codec
+				in.Event.Order = &scoring.Order{Into: "other.example"}
 			}
 			in.Event.Arrived = e.Arrived
 			log[i] = in

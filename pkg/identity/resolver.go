@@ -126,7 +126,7 @@ func (r *Resolver) begin(round *Round) *work {
 		case e.Kind == scoring.KindTombstone:
 			w.want(r.hash(accountPrefix + e.Account))
 		case e.Kind == scoring.KindErasure:
-			for _, identity := range e.Erased {
+			for _, identity := range e.Erased() {
 				w.want(r.persons(identity)...)
 			}
 		case e.Hint != nil:
@@ -263,7 +263,7 @@ func (w *work) place(e *scoring.Event, n names) Result {
 
 // erase forgets a person, under every name that is known.
 func (w *work) erase(e *scoring.Event) {
-	for _, identity := range e.Erased {
+	for _, identity := range e.Erased() {
 		for _, key := range w.persons(identity) {
 			if other, ok := w.known[key].linked(); ok && w.known[other] != nil {
 				w.known[other].forget()

@@ -118,7 +118,7 @@ func call(offset, at int64, words ...string) engine.Input {
 }
 
 func other(offset, at int64, kind scoring.Kind, account string, erased ...string) engine.Input {
-	return engine.Input{Event: &scoring.Event{Kind: kind, Time: at, Account: account, Erased: erased}, Partition: profiles, Offset: offset}
+	return engine.Input{Event: &scoring.Event{Kind: kind, Time: at, Account: account, Order: &scoring.Order{Erased: erased}}, Partition: profiles, Offset: offset}
 }
 
 func TestWhoBelongsWhereIsLearned(t *testing.T) {

@@ -254,7 +254,7 @@ func TestErasesAPerson(t *testing.T) {
 	t.Parallel()
 	source := `events: [{id: row.id, source: '"s"', type: '"contact.erased"', time: row.time, subject: row.account, contact: {id: row.n, email: row.email}}]`
 	events, faults := decoder(parse(t, source)).Decode(&codec.Record{Topic: "rows", Value: []byte(usualRow)})
-	if len(events) != 1 || events[0].Kind != scoring.KindErasure || fmt.Sprint(events[0].Erased) != "[5 dana@acme.example]" || events[0].Contact != nil {
+	if len(events) != 1 || events[0].Kind != scoring.KindErasure || fmt.Sprint(events[0].Erased()) != "[5 dana@acme.example]" || events[0].Contact != nil {
 		t.Errorf("got %+v, %v", events, faults)
 	}
 }

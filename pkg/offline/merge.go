@@ -36,7 +36,7 @@ func (r *Runner) way(account string) []string {
 
 // merge does an account.merged, by itself: whose an event is depends on it.
 func (r *Runner) merge(e *scoring.Event) error {
-	from, into := r.way(e.Account), r.way(e.Into)
+	from, into := r.way(e.Account), r.way(e.Into())
 	if ok, why := scoring.MayMerge(from, into); why != "" {
 		return &Refusal{why}
 	} else if !ok {

@@ -112,7 +112,7 @@ func (a *Account) Apply(e *scoring.Event, watermark int64) []Crossing {
 			return out
 		}
 		out = append(out, a.reach(e.Time)...)
-		for _, who := range e.Erased {
+		for _, who := range e.Erased() {
 			a.forgetPerson(who)
 		}
 		return append(out, a.evaluate(scoring.CauseErasure, "")...)

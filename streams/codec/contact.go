@@ -93,7 +93,7 @@ func (e *envelope) fillErasure(event *scoring.Event) *Bad {
 	if c == nil || c.ID == "" && c.Email == "" {
 		return bad(MissingAttribute, "data.contact: neither id nor email, one of them is required to erase a contact")
 	}
-	event.Erased = identities(c)
+	event.Order = &scoring.Order{Erased: identities(c)}
 	event.Contact = c
 	fault = e.resolveDomain(event, data.domain)
 	// What is to be forgotten is not carried any further than needed.

@@ -268,12 +268,12 @@ func TestErasures(t *testing.T) {
 		{
 			"contact by id and e-mail",
 			codec.Record{Value: []byte(erasure(`{"contact":{"id":"C-1","email":"Dana@Acme.example"}}`))},
-			scoring.Event{Kind: scoring.KindErasure, ID: "e", Source: "/crm", Type: "contact.erased", Account: "acme.example", Time: at("2026-11-01T00:00:00Z"), Erased: []string{"C-1", "dana@acme.example"}},
+			scoring.Event{Kind: scoring.KindErasure, ID: "e", Source: "/crm", Type: "contact.erased", Account: "acme.example", Time: at("2026-11-01T00:00:00Z"), Order: &scoring.Order{Erased: []string{"C-1", "dana@acme.example"}}},
 		},
 		{
 			"contact by e-mail, account by its domain",
 			codec.Record{Value: []byte(strings.Replace(erasure(`{"contact":{"email":"Dana@Acme.example"}}`), `"subject":"acme.example",`, ``, 1))},
-			scoring.Event{Kind: scoring.KindErasure, ID: "e", Source: "/crm", Type: "contact.erased", Domain: "acme.example", Time: at("2026-11-01T00:00:00Z"), Erased: []string{"dana@acme.example"}},
+			scoring.Event{Kind: scoring.KindErasure, ID: "e", Source: "/crm", Type: "contact.erased", Domain: "acme.example", Time: at("2026-11-01T00:00:00Z"), Order: &scoring.Order{Erased: []string{"dana@acme.example"}}},
 		},
 	}
 	d := decoder()

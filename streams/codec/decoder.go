@@ -114,8 +114,7 @@ func (d *Decoder) Decode(r *Record) ([]*scoring.Event, []*Bad) {
 	if fault != nil {
 		return nil, []*Bad{fault}
 	}
-	s.list[0] = &s.event
-	return s.list[:], nil
+	return doc.only(s, r.Memory), nil
 }
 
 // DecodeLine reads a line of a JSON lines file: one CloudEvent in structured

@@ -88,7 +88,11 @@ func (d *Decoder) checkTime(event *scoring.Event) *Bad {
 	if d.rules.Now == nil {
 		return nil
 	}
-	now := d.rules.Now()
+	return d.checkTimeAt(event, d.rules.Now())
+}
+
+// checkTimeAt is checkTime where the clock shows now.
+func (d *Decoder) checkTimeAt(event *scoring.Event, now int64) *Bad {
 	if event.Time > now+d.rules.FutureTolerance {
 		return bad(FutureTime, "time: %s is %s ahead of the clock, at most %s is allowed",
 			written(event.Time), span(event.Time-now), span(d.rules.FutureTolerance))

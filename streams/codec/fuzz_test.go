@@ -106,7 +106,7 @@ func obeys(t *testing.T, e *scoring.Event) {
 			t.Fatalf("profile %+v", e)
 		}
 	case scoring.KindErasure:
-		if len(e.Erased) == 0 || e.Contact != nil {
+		if len(e.Erased()) == 0 || e.Contact != nil {
 			t.Fatalf("erasure %+v", e)
 		}
 	case scoring.KindTombstone:

@@ -51,7 +51,8 @@ type document struct {
 	// What outlives the document is taken from here.
 	memory  *Memory // in place of slots and kept; nil: none
 	slots   []slot
-	taken   int // of slots
+	singles []single
+	taken   int // of slots and singles
 	objects objects
 	held    []node // of objects
 	hints   []scoring.Hint

@@ -193,7 +193,7 @@ func (draft *Draft) fillErasure(event *scoring.Event) *Bad {
 	if c == nil || c.ID == "" && c.Email == "" {
 		return bad(MissingAttribute, "contact: neither id nor email, one of them is required to erase a contact")
 	}
-	event.Erased = identities(c)
+	event.Order = &scoring.Order{Erased: identities(c)}
 	return draft.find(event)
 }
 

@@ -7,21 +7,27 @@ import (
 	"tidemark/scoring"
 )
 
-// Memory is where events are until Free, and then those of the next records. The zero
-// value is ready; it is for one goroutine at a time.
+// Memory is where events of records that came together are until Free, and then those of
+// the next ones. The zero value is ready; it is for one goroutine at a time.
 type Memory struct {
 	pages []*page
-	used  int // slots of the last page
+	used  int   // slots of the last page
+	clock int64 // what the clock showed when it was asked for the first of them; 0: it was not
 }
 
 // page is a part of a Memory.
 type page struct {
-	slots [slab]slot
-	text  []byte
+	text []byte
+	// The allocator puts a word of its own before a page: slots begin where the
+	// processor's cache lines do.
+	_       [4]uint64
+	slots   [slab]slot
+	singles [slab]single
 }
 
-// pageText is the room for the texts of a page's events.
-const pageText = 6 << 10
+// pageText is the room for the texts of a page's events: what the allocator gives for some
+// 96 bytes each.
+const pageText = 6784
 
 // pages are those that nobody uses.
 var pages = sync.Pool{New: func() any { return new(page) }}
@@ -36,7 +42,7 @@ func (m *Memory) Free() {
 		pages.Put(p)
 	}
 	clear(m.pages)
-	m.pages, m.used = m.pages[:0], 0
+	m.pages, m.used, m.clock = m.pages[:0], 0, 0
 }
 
 // slot is the next free one.

@@ -25,14 +25,16 @@ func (e *envelope) fillMerge(event *scoring.Event) *Bad {
 	if fault != nil {
 		return fault
 	}
-	if event.Into, fault = accountID("data.into", []byte(text)); fault != nil {
+	name, fault := accountID("data.into", []byte(text))
+	if fault != nil {
 		return fault
 	}
-	switch event.Into {
+	switch name {
 	case "":
 		return bad(MissingAttribute, "data.into: missing, a merge must name the account that the subject goes into")
 	case event.Account:
-		return bad(BadAttribute, "data.into: %s is the subject itself, an account can't go into itself", show([]byte(event.Into)))
+		return bad(BadAttribute, "data.into: %s is the subject itself, an account can't go into itself", show([]byte(name)))
 	}
+	event.Order = &scoring.Order{Into: name}
 	return nil
 }

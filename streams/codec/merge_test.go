@@ -32,7 +32,7 @@ func TestMergesAreRead(t *testing.T) {
 			if fault.Reason != row.reason {
 				t.Errorf("%s: got %v, want %q", row.about, fault, row.reason)
 			}
-		case row.reason != "" || e.Kind != scoring.KindMerge || e.Account != "acct-17" || e.Into != row.into:
+		case row.reason != "" || e.Kind != scoring.KindMerge || e.Account != "acct-17" || e.Into() != row.into:
 			t.Errorf("%s: got %+v, want into %q, reason %q", row.about, e, row.into, row.reason)
 		}
 	}

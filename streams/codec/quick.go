@@ -211,7 +211,7 @@ func (d *Decoder) quickEvent(q *quick, s *slot) bool {
 	if event.Kind = kindOf(event.Type); event.Kind != scoring.KindEvent && event.Kind != scoring.KindOutcome {
 		return false
 	}
-	if d.checkTime(event) != nil || !q.fillData(event, &s.contact, d.rules.Reads) {
+	if d.rules.Now != nil && d.checkTimeAt(event, q.doc.clock(d.rules.Now)) != nil || !q.fillData(event, &s.contact, d.rules.Reads) {
 		return false
 	}
 	event.ID, event.Source, event.Account = doc.keep(q.text(a[id])), doc.keep(q.text(a[source])), doc.keep(account)

@@ -55,8 +55,7 @@ func (d *Decoder) segment(doc *document, r *Record) ([]*scoring.Event, []*Bad) {
 	case !found:
 		return nil, nil
 	}
-	s.list[0] = &s.event
-	return s.list[:], nil
+	return doc.only(s, nil), nil
 }
 
 // segmentBatch reads the calls of a list.

@@ -10,7 +10,7 @@ import (
 
 func TestStoppedPartitionIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
-	m := newMerger([]int64{0, 0})
+	m := newMerger([]int64{0, 0}, 64)
 	m.push(0, chunk{entries: []entry{one(0, 10), one(1, 20)}}, 2, 2)
 	m.allow(1, 0) // never heard, and not waited for
 	if got := times(m.take(nil, 9, math.MaxInt64)); !slices.Equal(got, []int64{10, 20}) {
@@ -45,7 +45,7 @@ func TestStoppedPartitionIsNotWaitedFor(t *testing.T) {
 // A partition of which nothing may go, and that holds nothing, is as caught up as any.
 func TestStoppedPartitionWithoutRecordsIsCaughtUp(t *testing.T) {
 	t.Parallel()
-	m := newMerger([]int64{7})
+	m := newMerger([]int64{7}, 64)
 	m.allow(0, 0)
 	m.push(0, chunk{}, 7, 7)
 	if marks := m.give(func(int, int64) {}); !marks[0].CaughtUp {
@@ -58,7 +58,7 @@ func TestStoppedPartitionWithoutRecordsIsCaughtUp(t *testing.T) {
 func TestAllowKeepsTheBooks(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		m := newMerger([]int64{0, 0, 0})
+		m := newMerger([]int64{0, 0, 0}, 9)
 		pushed, took := make([]int64, 3), make([]int64, 3)
 		for range 60 {
 			i := rapid.IntRange(0, 2).Draw(t, "partition")
@@ -73,7 +73,7 @@ func TestAllowKeepsTheBooks(t *testing.T) {
 				}
 				m.push(i, chunk{entries: entries}, pushed[i], pushed[i]+rapid.Int64Range(0, 1).Draw(t, "more"))
 			case 2:
-				m.pause(i, 3)
+				m.pause(i)
 			default:
 				before := m.queues[i].allowed
 				for _, in := range m.take(nil, rapid.IntRange(1, 9).Draw(t, "limit"), math.MaxInt64) {

@@ -49,6 +49,8 @@ type Decoded struct {
 	// Spare are the dead letters of events that may yet be refused when their turn
 	// comes, or whatever else is to go with an event; the source does not look into them.
 	Spare map[*scoring.Event]any
+	// Aside is for the reader of the inputs: these are not what the topic is for.
+	Aside bool
 }
 
 // Want says what a call of Session.Next asks for.
@@ -70,6 +72,7 @@ type Input struct {
 	Part   int
 	Offset int64
 	Dead   any
+	Aside  bool // as decoding said
 }
 
 // Batch is the next piece of the merged sequence.

@@ -53,9 +53,9 @@ type Config struct {
 	// FetchMaxWait is how long a fetch waits at the end of the log. It delays no
 	// event: a longer wait means fewer empty answers. Default 1 s.
 	FetchMaxWait time.Duration
-	// BufferEvents bounds the inputs that wait, of all assigned partitions: each has an
-	// equal share, and no fetch begins while so many wait. Hence at most BufferEvents and
-	// an answer for each partition are held. Default 65536.
+	// BufferEvents bounds the inputs that wait, of all assigned partitions. Each has a
+	// share, by what it gave lately, and no fetch begins while so many wait. Hence about
+	// BufferEvents and an answer for each partition are held at most. Default 65536.
 	BufferEvents int
 	// Memory makes memory for the events of an answer, to be used for those of another one
 	// once they were handed out and Next is called again. Nil: none.

@@ -55,7 +55,7 @@ func (f *fetcher) run(ctx context.Context) {
 func (f *fetcher) waitRoom(ctx context.Context) bool {
 	se := f.session
 	se.mu.Lock()
-	full := se.merge.pause(f.index, se.room())
+	full := se.merge.pause(f.index)
 	se.mu.Unlock()
 	if !full {
 		return ctx.Err() == nil
@@ -101,7 +101,7 @@ func (f *fetcher) goesOn() bool {
 	se := f.session
 	se.mu.Lock()
 	defer se.mu.Unlock()
-	return f.ahead && !f.hear && se.merge.queues[f.index].size < se.room()
+	return f.ahead && !f.hear && se.merge.room(f.index)
 }
 
 // patience is how long the broker may hold the request.
@@ -139,7 +139,7 @@ func (f *fetcher) decode(entries []entry, r *Record) []entry {
 	r.Topic, r.Partition = f.partition.Topic, f.partition.ID
 	d := f.session.source.decode(r)
 	for _, e := range d.Events {
-		entries = append(entries, entry{event: e, dead: d.Spare[e], offset: r.Offset, stamp: r.Time, more: true})
+		entries = append(entries, entry{event: e, dead: d.Spare[e], offset: r.Offset, time: e.Time, stamp: r.Time, more: true, aside: d.Aside})
 	}
 	for _, dead := range d.Dead {
 		entries = append(entries, entry{dead: dead, offset: r.Offset, stamp: r.Time, more: true})

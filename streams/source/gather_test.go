@@ -74,8 +74,8 @@ func gatherings(c *kfake.Cluster, led map[int32]int) func() bool {
 // asksOf are asks of a session at the ends of its logs, one for each partition.
 func asksOf(n int) (*Session, []*ask) {
 	se := &Session{
-		source: &Source{cfg: Config{BufferEvents: 2 * n}}, parts: make([]engine.Partition, n),
-		merge: newMerger(make([]int64, n)), answered: make([]int64, n), wake: make(chan struct{}, 1),
+		source: &Source{}, parts: make([]engine.Partition, n),
+		merge: newMerger(make([]int64, n), 2*n), answered: make([]int64, n), wake: make(chan struct{}, 1),
 	}
 	var asks []*ask
 	for i := range n {

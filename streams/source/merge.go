@@ -11,8 +11,10 @@ type entry struct {
 	event  *scoring.Event
 	dead   any
 	offset int64
+	time   int64 // the event's: where it is read for the merge, the event is no longer at hand to the processor
 	stamp  int64 // the record's timestamp
 	more   bool  // the next entry is of the same record
+	aside  bool
 }
 
 // chunk is what came with one answer.
@@ -34,6 +36,7 @@ type queue struct {
 	end      int64 // the log's end as last heard; unheard before
 	lost     bool  // the last fetch failed
 	full     bool  // the fetcher waits for room
+	flow     int   // how many inputs went lately
 	allowed  int   // how many more records may go, or Unlimited
 	consumed int64
 
@@ -70,7 +73,7 @@ func (q *queue) place() {
 	// A dead letter has no time of its own: it goes as soon as it is first.
 	q.time = q.consumed
 	if head.event != nil {
-		q.time = head.event.Time
+		q.time = head.time
 	}
 }
 
@@ -96,10 +99,14 @@ type merger struct {
 	spare  []chunk // to be used again
 	taken  []chunk // likewise, once nobody looks at what take returned
 	behind int     // queues that are neither drained nor have a head, and may give: nothing may go
+	bound  int     // about how many inputs may wait
+	flow   int     // how many went lately, of all queues
 }
 
-func newMerger(positions []int64) *merger {
-	m := &merger{queues: make([]queue, len(positions)), behind: len(positions)}
+// newMerger makes a merger of queues that begin at these positions, in which about bound
+// inputs may wait.
+func newMerger(positions []int64, bound int) *merger {
+	m := &merger{queues: make([]queue, len(positions)), behind: len(positions), bound: bound}
 	for i, p := range positions {
 		m.queues[i] = queue{position: p, fetched: p, end: unheard, consumed: math.MinInt64, givenPosition: p, given: Mark{Consumed: math.MinInt64}, allowed: Unlimited}
 	}
@@ -177,12 +184,38 @@ func (m *merger) lose(i int) bool {
 	return was.CaughtUp
 }
 
+// room reports whether more inputs may wait of a queue. The merge goes until one of the
+// queues runs out, so each may hold as much of the bound as lately went of it, and a little
+// whatever went: all of them last about as long then, however much busier one is.
+func (m *merger) room(i int) bool {
+	q := &m.queues[i]
+	even := m.bound / len(m.queues)
+	if m.flow == 0 {
+		return q.size < max(even, 1)
+	}
+	little := even / 8
+	return q.size < max(little+(m.bound-little*len(m.queues))*q.flow/m.flow, 1)
+}
+
+// ebb has what went count for half once twice the bound went.
+func (m *merger) ebb() {
+	if m.flow < 2*m.bound {
+		return
+	}
+	m.flow = 0
+	for i := range m.queues {
+		q := &m.queues[i]
+		q.flow /= 2
+		m.flow += q.flow
+	}
+}
+
 // pause notes that the fetcher waits for room: when it goes on, what it heard of the
 // log's end is old, so it has to hear again before the queue counts as drained. It
 // returns false if there is room.
-func (m *merger) pause(i, room int) bool {
+func (m *merger) pause(i int) bool {
 	q := &m.queues[i]
-	q.full = q.size >= room
+	q.full = !m.room(i)
 	if q.full {
 		q.end = unheard
 	}
@@ -212,6 +245,7 @@ func (m *merger) take(out []Input, limit int, notAfter int64) []Input {
 	for len(out) < limit && m.behind == 0 && len(m.heap) > 0 && !m.held(notAfter) {
 		out = m.pop(out)
 	}
+	m.ebb()
 	return out
 }
 
@@ -229,10 +263,12 @@ func (m *merger) pop(out []Input) []Input {
 		e := q.head()
 		more = e.more
 		if e.event != nil {
-			q.consumed = max(q.consumed, e.event.Time)
+			q.consumed = max(q.consumed, e.time)
 		}
-		out = append(out, Input{Event: e.event, Part: i, Offset: e.offset, Dead: e.dead})
+		out = append(out, Input{Event: e.event, Part: i, Offset: e.offset, Dead: e.dead, Aside: e.aside})
 		q.position = e.offset + 1
+		q.flow++
+		m.flow++
 		if empty, is := q.drop(); is {
 			m.taken = append(m.taken, empty)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -14,7 +15,7 @@ import (
 func at(ms int64) *scoring.Event { return &scoring.Event{Time: ms} }
 
 // one is the queue's entry for a record with one event.
-func one(offset, ms int64) entry { return entry{event: at(ms), offset: offset, stamp: ms} }
+func one(offset, ms int64) entry { return entry{event: at(ms), offset: offset, time: ms, stamp: ms} }
 
 func times(inputs []Input) (ms []int64) {
 	for _, in := range inputs {
@@ -27,7 +28,7 @@ func times(inputs []Input) (ms []int64) {
 
 func TestNothingGoesBeforeEveryPartitionWasHeard(t *testing.T) {
 	t.Parallel()
-	m := newMerger([]int64{0, 0})
+	m := newMerger([]int64{0, 0}, 64)
 	m.push(0, chunk{entries: []entry{one(0, 10)}}, 1, 1)
 	if got := m.take(nil, 9, math.MaxInt64); len(got) != 0 {
 		t.Fatalf("took %v before partition 1 was heard", times(got))
@@ -44,7 +45,7 @@ func TestNothingGoesBeforeEveryPartitionWasHeard(t *testing.T) {
 
 func TestEmptyPartitionDoesNotHoldUp(t *testing.T) {
 	t.Parallel()
-	m := newMerger([]int64{0, 0})
+	m := newMerger([]int64{0, 0}, 64)
 	m.push(1, chunk{}, 0, 0)
 	m.push(0, chunk{entries: []entry{one(0, 10), one(1, 20)}}, 2, 9)
 	// Partition 0 has run out and is not at its end: 20 may go, then all wait.
@@ -68,10 +69,10 @@ func TestEmptyPartitionDoesNotHoldUp(t *testing.T) {
 
 func TestTiesGoByTimestampThenPartition(t *testing.T) {
 	t.Parallel()
-	m := newMerger([]int64{0, 0, 0})
-	m.push(2, chunk{entries: []entry{{event: at(10), stamp: 1}}}, 1, 1)
-	m.push(1, chunk{entries: []entry{{event: at(10), stamp: 2}}}, 1, 1)
-	m.push(0, chunk{entries: []entry{{event: at(10), stamp: 2}}}, 1, 1)
+	m := newMerger([]int64{0, 0, 0}, 64)
+	m.push(2, chunk{entries: []entry{{event: at(10), time: 10, stamp: 1}}}, 1, 1)
+	m.push(1, chunk{entries: []entry{{event: at(10), time: 10, stamp: 2}}}, 1, 1)
+	m.push(0, chunk{entries: []entry{{event: at(10), time: 10, stamp: 2}}}, 1, 1)
 	var order []int
 	for _, in := range m.take(nil, 9, math.MaxInt64) {
 		order = append(order, in.Part)
@@ -83,12 +84,12 @@ func TestTiesGoByTimestampThenPartition(t *testing.T) {
 
 func TestRecordStaysTogether(t *testing.T) {
 	t.Parallel()
-	m := newMerger([]int64{0, 0})
+	m := newMerger([]int64{0, 0}, 64)
 	m.push(0, chunk{entries: []entry{
-		{event: at(10), offset: 3, more: true},
-		{event: at(30), offset: 3, more: true},
+		{event: at(10), time: 10, offset: 3, more: true},
+		{event: at(30), time: 30, offset: 3, more: true},
 		{dead: "x", offset: 3},
-		{event: at(40), offset: 5},
+		{event: at(40), time: 40, offset: 5},
 	}},
 
 		7, 7)
@@ -110,10 +111,10 @@ func TestRecordStaysTogether(t *testing.T) {
 // own order; until then the position stays before it, whatever is taken.
 func TestPositionMovesWithWholeRecords(t *testing.T) {
 	t.Parallel()
-	m := newMerger([]int64{0, 0})
+	m := newMerger([]int64{0, 0}, 64)
 	m.push(0, chunk{entries: []entry{
-		{event: at(20), offset: 0, more: true},
-		{event: at(5), offset: 0, more: true},
+		{event: at(20), time: 20, offset: 0, more: true},
+		{event: at(5), time: 5, offset: 0, more: true},
 		{dead: "a", offset: 0, more: true},
 		{dead: "b", offset: 0},
 		one(1, 30),
@@ -149,7 +150,7 @@ func TestPositionMovesWithWholeRecords(t *testing.T) {
 
 func TestDeadLetterGoesAtOnce(t *testing.T) {
 	t.Parallel()
-	m := newMerger([]int64{0, 0})
+	m := newMerger([]int64{0, 0}, 64)
 	m.push(0, chunk{entries: []entry{{dead: "first", offset: 0}, one(1, 50), {dead: "second", offset: 2}, one(3, 99)}}, 4, 4)
 	m.push(1, chunk{entries: []entry{one(0, 40), one(1, 60)}}, 2, 2)
 	var got []string
@@ -174,7 +175,7 @@ func TestDeadLetterGoesAtOnce(t *testing.T) {
 
 func TestNews(t *testing.T) {
 	t.Parallel()
-	m := newMerger([]int64{0, 0})
+	m := newMerger([]int64{0, 0}, 64)
 	expect := func(when string, want bool) {
 		t.Helper()
 		if got := m.news(30); got != want {
@@ -199,9 +200,9 @@ func TestNews(t *testing.T) {
 
 func TestFullBufferHearsTheEndAgain(t *testing.T) {
 	t.Parallel()
-	m := newMerger([]int64{0})
+	m := newMerger([]int64{0}, 2)
 	m.push(0, chunk{entries: []entry{one(0, 1), one(1, 2)}}, 2, 2)
-	if !m.pause(0, 2) {
+	if !m.pause(0) {
 		t.Fatal("a full buffer did not pause")
 	}
 	if got := m.take(nil, 9, math.MaxInt64); len(got) != 2 {
@@ -210,7 +211,7 @@ func TestFullBufferHearsTheEndAgain(t *testing.T) {
 	if m.queues[0].mark().CaughtUp || m.behind != 1 {
 		t.Error("what was heard before the pause still counts")
 	}
-	if m.pause(0, 2) {
+	if m.pause(0) {
 		t.Error("an empty buffer paused")
 	}
 	if !m.push(0, chunk{}, 2, 2) || !m.queues[0].mark().CaughtUp || m.behind != 0 {
@@ -225,7 +226,7 @@ func TestMergeIsTheSameForEveryInterleaving(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		logs := rapid.SliceOfN(rapid.SliceOfN(rapid.Int64Range(0, 20), 0, 12), 1, 5).Draw(t, "logs")
 		want := order(logs)
-		m := newMerger(make([]int64, len(logs)))
+		m := newMerger(make([]int64, len(logs)), 64)
 		fetched := make([]int, len(logs))
 		heard := make([]bool, len(logs))
 		var got []Input
@@ -243,7 +244,7 @@ func TestMergeIsTheSameForEveryInterleaving(t *testing.T) {
 			n := rapid.IntRange(0, len(logs[i])-fetched[i]).Draw(t, "records")
 			var entries []entry
 			for _, ms := range logs[i][fetched[i] : fetched[i]+n] {
-				entries = append(entries, entry{event: at(ms), offset: int64(fetched[i])})
+				entries = append(entries, entry{event: at(ms), time: ms, offset: int64(fetched[i])})
 				fetched[i]++
 			}
 			heard[i] = true
@@ -308,7 +309,7 @@ func (l *lent) Free() { l.freed++ }
 // who took the last has come again.
 func TestMemoryIsTakenBackWithTheLastEvent(t *testing.T) {
 	t.Parallel()
-	m := newMerger([]int64{0, 0})
+	m := newMerger([]int64{0, 0}, 64)
 	first, other, empty := &lent{}, &lent{}, &lent{}
 	m.push(0, chunk{[]entry{one(0, 10), one(1, 30)}, first}, 2, 2)
 	m.push(1, chunk{[]entry{one(0, 20), one(1, 40)}, other}, 2, 2)
@@ -337,5 +338,49 @@ func TestMemoryIsTakenBackWithTheLastEvent(t *testing.T) {
 	freed(1, 1, 1)
 	if c := m.chunk(); c.memory != empty || len(c.entries) != 0 {
 		t.Errorf("got %+v, want what was taken back last", c)
+	}
+}
+
+// A busier partition has more room, in step with what went of it lately, so that all
+// run out at about the same time; one of which nothing goes keeps a little.
+func TestRoomGoesByWhatWent(t *testing.T) {
+	t.Parallel()
+	const bound = 800
+	m := newMerger([]int64{0, 0, 0, 0}, bound)
+	share := []int{70, 20, 10, 0} // of a hundred inputs
+	rooms := func() (rooms []int) {
+		for i := range m.queues {
+			q, size := &m.queues[i], m.queues[i].size
+			n := sort.Search(bound+1, func(n int) bool { q.size = n; return !m.room(i) })
+			q.size = size
+			rooms = append(rooms, n)
+		}
+		return rooms
+	}
+	if got := rooms(); !slices.Equal(got, []int{200, 200, 200, 200}) {
+		t.Fatalf("before anything went there is room for %v, want equal shares", got)
+	}
+	go100 := func(share []int) {
+		for i, n := range share {
+			entries := make([]entry, n)
+			for k := range entries {
+				entries[k] = one(m.queues[i].fetched+int64(k), 1)
+			}
+			end := m.queues[i].fetched + int64(n)
+			m.push(i, chunk{entries: entries}, end, end)
+		}
+		m.take(nil, 100, math.MaxInt64)
+	}
+	for range 3 {
+		go100(share)
+	}
+	if got := rooms(); !slices.Equal(got, []int{515, 165, 95, 25}) {
+		t.Fatalf("there is room for %v, want a little and the shares of the rest", got)
+	}
+	for range 100 {
+		go100([]int{0, 10, 20, 70})
+	}
+	if got := rooms(); got[0] != 25 || got[1] < 90 || got[1] > 100 || got[3] < 510 || got[3] > 520 {
+		t.Fatalf("when others are busy there is room for %v", got)
 	}
 }

@@ -137,7 +137,7 @@ func (se *Session) launch(positions []int64) error {
 	if se.ctx.Err() != nil {
 		return ErrEnded
 	}
-	se.merge = newMerger(positions)
+	se.merge = newMerger(positions, se.source.cfg.BufferEvents)
 	se.answered = make([]int64, len(positions))
 	se.handed = se.source.handedOut(se.parts)
 	for i, p := range se.parts {
@@ -248,13 +248,10 @@ func (se *Session) doubt(marks []Mark) {
 // longer counts as caught up.
 const silence = 500 * time.Millisecond
 
-// room is how many inputs may wait of each partition.
-func (se *Session) room() int { return max(1, se.source.cfg.BufferEvents/len(se.parts)) }
-
 // makeRoom lets go on the fetchers whose buffers are no longer full.
 func (se *Session) makeRoom() {
 	for i, f := range se.fetchers {
-		if q := &se.merge.queues[i]; q.full && q.size < se.room() {
+		if q := &se.merge.queues[i]; q.full && se.merge.room(i) {
 			q.full = false
 			f.room <- struct{}{} // has room for one, and full is told once
 		}

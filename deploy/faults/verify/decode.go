@@ -79,12 +79,12 @@ func decode(r Record, now time.Time) (*scoring.Event, string) {
 	case w.Type == "account.profile":
 		e.Kind, e.Profile = scoring.KindProfile, &scoring.Profile{Attributes: w.Data.Attributes, Domains: w.Data.Domains}
 	case w.Type == "account.merged":
-		e.Kind, e.Into = scoring.KindMerge, w.Data.Into
+		e.Kind, e.Order = scoring.KindMerge, &scoring.Order{Into: w.Data.Into}
 	case w.Type == "contact.erased":
-		e.Kind = scoring.KindErasure
+		e.Kind, e.Order = scoring.KindErasure, &scoring.Order{}
 		for _, who := range []string{text("id"), strings.ToLower(text("email"))} {
 			if who != "" {
-				e.Erased = append(e.Erased, who)
+				e.Order.Erased = append(e.Order.Erased, who)
 			}
 		}
 	case len(w.Data.Contact) > 0:

@@ -17,7 +17,7 @@ func gather(events []*scoring.Event, r *Report) map[string][]*scoring.Event {
 	for _, e := range events {
 		switch e.Kind {
 		case scoring.KindMerge:
-			r.merged[e.Account] = e.Into
+			r.merged[e.Account] = e.Into()
 			r.Merges++
 		case scoring.KindProfile:
 			for _, d := range e.Profile.Domains {
@@ -70,8 +70,8 @@ func Accounts(r Record) []string {
 		return nil
 	}
 	out := []string{e.Account + e.Domain}
-	if e.Into != "" {
-		out = append(out, e.Into)
+	if into := e.Into(); into != "" {
+		out = append(out, into)
 	}
 	return out
 }
