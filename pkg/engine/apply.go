@@ -166,13 +166,21 @@ func (l *lane) published(s *shard, r *Round) *Round {
 // fresh are the inputs that the shard has not seen.
 func (s *shard) fresh() []*Input {
 	fresh := s.unseen[:0]
-	var at int64
-	var of Partition
-	for i, in := range s.inputs {
-		if i == 0 || in.Partition != of {
-			of, at = in.Partition, s.positions[in.Partition]
+	var known [8]Move // positions that were looked up: of one input after the other the partition is another
+	n := 0
+	at := func(p Partition) int64 {
+		for i := range known[:min(n, len(known))] {
+			if m := &known[i]; m.Partition == p {
+				return m.From
+			}
 		}
-		if in.row.Topic == "" && in.Offset >= at || in.row.Topic != "" && s.unseenRow(in) {
+		from := s.positions[p]
+		known[n%len(known)] = Move{Partition: p, From: from}
+		n++
+		return from
+	}
+	for _, in := range s.inputs {
+		if _, is := in.row(); !is && in.Offset >= at(in.Partition) || is && s.unseenRow(in) {
 			fresh = append(fresh, in)
 		}
 	}

@@ -28,13 +28,34 @@ type Input struct {
 	placed    bool  // the watermark is set
 
 	// Of who is who.
-	joins   bool      // it may merge accounts, and must wait for all before it
-	refused bool      // the merge that it asks for can't be
-	name    string    // where the event goes to an heir: the account that it named
-	row     Partition // where that one's shard keeps the position, if it is another shard
-	late    bool      // that shard's own position is past it
-	held    bool      // it surely was not applied
-	done    bool      // it was applied before, elsewhere
+	joins   bool // it may merge accounts, and must wait for all before it
+	refused bool // the merge that it asks for can't be
+	late    bool // the heir's shard is past it by its own position
+	held    bool // it surely was not applied
+	done    bool // it was applied before, elsewhere
+	detour  *detour
+}
+
+// detour is how an input comes to an account that it does not name. Nil: it does not.
+type detour struct {
+	name string    // where the event goes to an heir: the account that it named
+	row  Partition // where the heir's shard keeps the position, if that is another shard
+}
+
+// name is the account that the event named, where it goes to an heir.
+func (in *Input) name() string {
+	if in.detour == nil {
+		return ""
+	}
+	return in.detour.name
+}
+
+// row is where the heir's shard keeps the position, where that is not the account's own.
+func (in *Input) row() (row Partition, is bool) {
+	if in.detour == nil {
+		return Partition{}, false
+	}
+	return in.detour.row, in.detour.row.Topic != ""
 }
 
 // Round is a batch of inputs in the order in which they are to be applied.
@@ -297,8 +318,8 @@ func (e *Engine) take(in *Input) {
 		shard := ShardOf(in.Event.Account, e.store.Shards())
 		e.laneOf(shard).take(shard, in)
 	}
-	if in.name != "" {
-		s := e.shardOf(in.name)
+	if name := in.name(); name != "" {
+		s := e.shardOf(name)
 		s.passing = append(s.passing, in.Partition)
 	}
 }

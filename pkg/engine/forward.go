@@ -52,10 +52,17 @@ func (e *Engine) forward(in *Input) {
 	if len(e.moved) == 0 || !forwards(in.Event.Kind) {
 		return
 	}
-	if in.name == "" {
-		in.name = in.Event.Account
+	if _, gone := e.moved[in.Event.Account]; !gone && in.detour == nil {
+		return
 	}
-	named, heir := e.shardOf(in.name), in.name
+	var d detour
+	if in.detour != nil {
+		d = *in.detour
+	}
+	if d.name == "" {
+		d.name = in.Event.Account
+	}
+	named, heir := e.shardOf(d.name), d.name
 	row := in.Partition // as long as the way stays in the shard
 	open := false       // rows from here on say nothing of it; see reached
 	for range len(e.moved) {
@@ -64,7 +71,7 @@ func (e *Engine) forward(in *Input) {
 			break
 		}
 		if !open && in.Offset < next.from[row] {
-			in.done = true
+			in.done, in.detour = true, &d
 			return
 		}
 		open = open || in.Offset < next.from[reached(forwarded(in.Partition, named.number))]
@@ -73,10 +80,13 @@ func (e *Engine) forward(in *Input) {
 			row = forwarded(in.Partition, named.number)
 		}
 	}
-	if heir == in.name {
-		in.name = ""
+	if heir == d.name {
+		if in.detour != nil {
+			in.detour = &detour{row: d.row}
+		}
 		return
 	}
+	in.detour = &d
 	if heir != in.Event.Account {
 		out := *in.Event // the event is shared
 		out.Account = heir
@@ -84,29 +94,33 @@ func (e *Engine) forward(in *Input) {
 	}
 	if row != in.Partition {
 		own := e.shardOf(heir)
-		in.row = row
+		d.row = row
 		in.late = own.positions[in.Partition] > in.Offset && own.unseenRow(in)
 	}
 }
 
 // unseenRow reports whether a forwarded input was not applied yet.
-func (s *shard) unseenRow(in *Input) bool { return in.held || s.positions[in.row] <= in.Offset }
+func (s *shard) unseenRow(in *Input) bool {
+	row, _ := in.row()
+	return in.held || s.positions[row] <= in.Offset
+}
 
 // rows are the moves of the rows of forwarded inputs.
 func (s *shard) rows(inputs []*Input, r *Round) []Move {
 	var moves []Move
 	for _, in := range inputs {
-		if in.row.Topic == "" {
+		row, is := in.row()
+		if !is {
 			continue
 		}
 		to := in.Offset + 1
 		if end, ended := r.Ends[in.Partition]; ended {
 			to = end
 		}
-		i := slices.IndexFunc(moves, func(m Move) bool { return m.Partition == in.row })
+		i := slices.IndexFunc(moves, func(m Move) bool { return m.Partition == row })
 		if i < 0 {
 			i = len(moves)
-			moves = append(moves, Move{Partition: in.row, From: s.positions[in.row]})
+			moves = append(moves, Move{Partition: row, From: s.positions[row]})
 		}
 		moves[i].To = max(moves[i].To, to, moves[i].From)
 	}

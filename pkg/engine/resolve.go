@@ -48,7 +48,8 @@ func (e *Engine) part(ctx context.Context, inputs []Input) (part, error) {
 func (e *Engine) cut(inputs []Input) (p part, domains []string) {
 	claimed, loose, late := false, e.loose, e.model.LateIdentification()
 	var declared map[string]bool
-	for i, in := range inputs {
+	for i := range inputs {
+		in := &inputs[i]
 		switch ev := in.Event; {
 		case in.joins && i == 0 && !e.ragged:
 			return part{joins: true}, nil
